@@ -1,0 +1,101 @@
+"""The driver contract: what every target's driver offers and the conformance suite holds it to.
+
+`probe` and `read` are one round trip together: a driver may do both at the first call of either.
+A `Reader` cannot write; only `open_writer` of a driver module gives a `Writer`, so that `plan` and
+`drift` never hold one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from ivn_provision.model.resource import Address, Resource, Value
+
+if TYPE_CHECKING:
+    from ivn_provision.plan.plan import Change
+
+
+class Ability(StrEnum):
+    """What a driver can do with a kind or field (DESIGN: capability)."""
+
+    MANAGED = "managed"
+    OBSERVABLE = "observable"
+    MANUAL = "manual"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """An ability with its reason and evidence (`proven`, `learned`, `assumed`, `documented`, `proposed`)."""
+
+    ability: Ability
+    reason: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """By `(kind, field)`; the field `""` stands for creating and deleting objects of the kind."""
+
+    table: Mapping[tuple[str, str], Capability]
+    default: Capability = Capability(Ability.ABSENT, "this driver does not know the field")
+
+    def of(self, kind: str, field: str = "") -> Capability:
+        return self.table.get((kind, field), self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What `probe` found: product and version as the target says them, and facts for people."""
+
+    product: str
+    version: str
+    capabilities: Capabilities
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Everything read from a target in one round trip.
+
+    `computed` holds values that the target generates (`portal.smtp_account_id`), by `!ref` path.
+    """
+
+    resources: tuple[Resource, ...]
+    computed: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one change. `status` is `done`, `failed` or `skipped`; `detail` says why."""
+
+    address: Address
+    status: str
+    detail: str = ""
+
+
+class Reader(Protocol):
+    """Reads one target of one site."""
+
+    target: str
+
+    def probe(self) -> Facts: ...
+
+    def read(self) -> Live: ...
+
+    def close(self) -> None: ...
+
+
+class Writer(Reader, Protocol):
+    """Reads and writes one target of one site."""
+
+    def apply(self, changes: Sequence[Change], desired: Mapping[Address, Mapping[str, Value]]) -> tuple[Outcome, ...]:
+        """Make the changes, comparing digests on the far side first (compare-and-swap).
+
+        `desired` holds the full declared fields (secrets and computed values resolved) by address.
+        Raises `Conflict` before any write if the live value is not the one the plan was made from.
+        """
+        ...

@@ -1,0 +1,45 @@
+"""What the lab serves: plain values, no behaviour. The product's code is never imported here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class LabCamera:
+    """A device that a technician has added to the recorder: still under the name the wizard gave it."""
+
+    address: str
+    mac: str
+    model: str = "AXIS M1034-W"
+    name: str = "Camera 1"
+    inputs: int = 1
+    channels: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LabSite:
+    """One recorder and its place in the portal, as they stand before the tool's first run.
+
+    `host` is a loopback address of its own, so that every recorder can use the product's real ports.
+    Passwords are for the lab only. `users` are basic users that the technician has created already.
+    """
+
+    key: str
+    host: str = "127.0.0.1"
+    http_port: int = 15985
+    https_port: int = 15986
+    event_port: int = 1234
+    product: str = "XProtect Professional 2014"
+    version: str = "8.6a"
+    username: str = "ivn-provision"
+    password: str = "lab-only"  # noqa: S105 - never leaves loopback; replaced by a random one at `lab up`
+    users: tuple[tuple[str, str, bool], ...] = (("ivnview", "lab-only", True),)
+    mail_username: str = ""
+    mail_password: str = "lab-only"  # noqa: S105 - likewise
+    cameras: tuple[LabCamera, ...] = field(
+        default=(
+            LabCamera("192.168.10.61", "00408C123456", name="Camera 1"),
+            LabCamera("192.168.10.62", "00408C123457", name="Camera 2"),
+        )
+    )
