@@ -49,7 +49,9 @@ class UsageProblem(IvnError):
 class SpecError(IvnError):
     """One or more site files have errors."""
 
-    def __init__(self, diagnostics: tuple[Diagnostic, ...], *, summary: str = "", next_step: str = "") -> None:
+    def __init__(
+        self, diagnostics: tuple[Diagnostic, ...], *, summary: str = "", next_step: str = ""
+    ) -> None:
         count = sum(1 for each in diagnostics if each.is_error)
         plural = "s" if count != 1 else ""
         super().__init__(summary or f"{count} error{plural} in site files", next_step=next_step)

@@ -9,63 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from ivn_provision.model.resource import Address, Resource, Value
+from ivn_provision.model.live import Facts, Live
+from ivn_provision.model.resource import Address, Value
 
 if TYPE_CHECKING:
     from ivn_provision.plan.plan import Change
-
-
-class Ability(StrEnum):
-    """What a driver can do with a kind or field (DESIGN: capability)."""
-
-    MANAGED = "managed"
-    OBSERVABLE = "observable"
-    MANUAL = "manual"
-    ABSENT = "absent"
-
-
-@dataclass(frozen=True, slots=True)
-class Capability:
-    """An ability with its reason and evidence (`proven`, `learned`, `assumed`, `documented`, `proposed`)."""
-
-    ability: Ability
-    reason: str = ""
-    evidence: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """By `(kind, field)`; the field `""` stands for creating and deleting objects of the kind."""
-
-    table: Mapping[tuple[str, str], Capability]
-    default: Capability = Capability(Ability.ABSENT, "this driver does not know the field")
-
-    def of(self, kind: str, field: str = "") -> Capability:
-        return self.table.get((kind, field), self.default)
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What `probe` found: product and version as the target says them, and facts for people."""
-
-    product: str
-    version: str
-    capabilities: Capabilities
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """Everything read from a target in one round trip.
-
-    `computed` holds values that the target generates (`portal.smtp_account_id`), by `!ref` path.
-    """
-
-    resources: tuple[Resource, ...]
-    computed: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +42,9 @@ class Reader(Protocol):
 class Writer(Reader, Protocol):
     """Reads and writes one target of one site."""
 
-    def apply(self, changes: Sequence[Change], desired: Mapping[Address, Mapping[str, Value]]) -> tuple[Outcome, ...]:
+    def apply(
+        self, changes: Sequence[Change], desired: Mapping[Address, Mapping[str, Value]]
+    ) -> tuple[Outcome, ...]:
         """Make the changes, comparing digests on the far side first (compare-and-swap).
 
         `desired` holds the full declared fields (secrets and computed values resolved) by address.

@@ -22,6 +22,7 @@ class LabSite:
     """One recorder and its place in the portal, as they stand before the tool's first run.
 
     `host` is a loopback address of its own, so that every recorder can use the product's real ports.
+    `time_zone` is that of the machine's clock, whose local time stands in its mails.
     Passwords are for the lab only. `users` are basic users that the technician has created already.
     """
 
@@ -32,6 +33,7 @@ class LabSite:
     event_port: int = 1234
     product: str = "XProtect Professional 2014"
     version: str = "8.6a"
+    time_zone: str = "America/New_York"
     username: str = "ivn-provision"
     password: str = "lab-only"  # noqa: S105 - never leaves loopback; replaced by a random one at `lab up`
     users: tuple[tuple[str, str, bool], ...] = (("ivnview", "lab-only", True),)

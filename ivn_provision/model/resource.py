@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from ivn_provision.diagnostics import Place
 from ivn_provision.secret import Fingerprint, Secret, SecretRef
 from ivn_provision.spec.site import Computed
+
 
 class Unset:
     """A managed field that the live system does not have (as opposed to an empty one)."""
@@ -30,7 +31,23 @@ class Unset:
 
 UNSET = Unset()
 
-Scalar = None | bool | int | float | str | Secret | SecretRef | Fingerprint | Computed | Unset
+
+@dataclass(frozen=True, slots=True)
+class LiveRef:
+    """A live field that points at another live object by the driver's handle of it.
+
+    The diff replaces it by the key of the resource that the object was matched with (`10`), with its
+    kind in front where `with_kind` (`hardware_event/2`), so that a renamed camera is not a changed event.
+    """
+
+    handle: str
+    with_kind: bool = False
+
+    def __str__(self) -> str:
+        return f"object {self.handle}"
+
+
+Scalar = None | bool | int | float | str | Secret | SecretRef | Fingerprint | Computed | Unset | LiveRef
 Value = Scalar | tuple[str | Computed, ...]
 
 
@@ -65,7 +82,8 @@ class Resource:
     fields are there; `declared_at` is the place in the YAML. On the live side `handle` is the driver's
     own reference (a Guid, an ETag path), `digest` identifies the exact value that was read, and `owned`
     says whether the object follows our naming convention or carries our marker; a live object that is
-    not owned is foreign and never changed unless a declaration matches its identity.
+    not owned is foreign and never changed unless a declaration matches its identity. `title` is what
+    people call a live object; `needs` are resources without which this one cannot be made.
     """
 
     address: Address
@@ -74,7 +92,8 @@ class Resource:
     handle: str = ""
     digest: str = ""
     owned: bool = True
-    title: str = field(default="")
+    title: str = ""
+    needs: tuple[Address, ...] = ()
 
     @property
     def kind(self) -> str:

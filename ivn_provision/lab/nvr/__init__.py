@@ -1,0 +1,10 @@
+"""The lab's recorder: real WS-Man on loopback, an emulated Windows behind it, and a Recording Server that behaves."""
+
+from __future__ import annotations
+
+from ivn_provision.lab.nvr.assumed import Assumption, assumptions
+from ivn_provision.lab.nvr.counters import Counters, EventEntry, MailEntry
+from ivn_provision.lab.nvr.endpoint import FAULTS
+from ivn_provision.lab.nvr.machine import Nvr
+
+__all__ = ["FAULTS", "Assumption", "Counters", "EventEntry", "MailEntry", "Nvr", "assumptions"]

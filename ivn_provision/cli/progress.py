@@ -1,0 +1,48 @@
+"""Progress of a run: a live line on a terminal (rich), nothing elsewhere: reports say what happened."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ivn_provision.run.events import Event, Observer, Silent, Step
+
+
+@contextmanager
+def progress(total: int, *, live: bool = True) -> Iterator[Observer]:
+    """An observer for a run over `total` sites. Writes to stderr only."""
+    if not (live and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
+        yield Silent()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+    console = Console(stderr=True, no_color="NO_COLOR" in os.environ)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield _Bar(bar, total)
+
+
+class _Bar:
+    """Advances when a site ends, and says what is being done."""
+
+    def __init__(self, bar: object, total: int) -> None:
+        from rich.progress import Progress
+
+        assert isinstance(bar, Progress)
+        self._bar = bar
+        self._task = bar.add_task("starting", total=total)
+
+    def notify(self, event: Event) -> None:
+        if event.step in {Step.FINISHED, Step.FAILED}:
+            self._bar.advance(self._task)
+            return
+        what = f" {len(event.addresses)} objects" if event.addresses else ""
+        self._bar.update(self._task, description=f"{event.site}: {event.step} {event.target}{what}".strip())

@@ -1,0 +1,124 @@
+"""What the commands that speak to sites have in common."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ivn_provision.diagnostics import Diagnostic
+from ivn_provision.errors import IvnError, UsageProblem
+from ivn_provision.report.paint import Paint, paint_for
+from ivn_provision.run.engine import SiteOutcome
+from ivn_provision.run.targets import Opener
+from ivn_provision.secret import Secret, SecretRef
+from ivn_provision.spec.site import Site
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def site_options(command: Command) -> Command:
+    """`[SITE…] --sites DIR --format text|json --deadline SECONDS`."""
+    for option in (
+        click.argument("names", nargs=-1, metavar="[SITE]..."),
+        click.option(
+            "--sites",
+            "folder",
+            default="sites",
+            show_default=True,
+            type=click.Path(path_type=Path),
+            help="The folder of the fleet.",
+        ),
+        click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
+        click.option(
+            "--deadline",
+            default=60.0,
+            show_default=True,
+            type=click.FloatRange(min=0.5),
+            help="Seconds that one operation on a target may take.",
+        ),
+    )[::-1]:
+        command = option(command)
+    return command
+
+
+def paint(*, err: bool = False) -> Paint:
+    stream = sys.stderr if err else sys.stdout
+    return paint_for(is_terminal=stream.isatty(), env=os.environ)
+
+
+def load_sites(folder: Path, names: Sequence[str]) -> tuple[Site, ...]:
+    """The named sites, or all of the fleet. Raises SpecError if one of them has errors."""
+    from ivn_provision.errors import SpecError
+    from ivn_provision.spec.fleet import find_site, load_fleet
+
+    if names:
+        return tuple(find_site(folder, name) for name in dict.fromkeys(names))
+    fleet = load_fleet([folder])
+    if fleet.has_errors:
+        raise SpecError(fleet.diagnostics, next_step="Correct them; nothing was read or changed.")
+    sites = tuple(each.site for each in fleet.sites if each.site is not None)
+    if not sites:
+        raise UsageProblem(f"there is no site in {folder}", next_step="Name the folder with --sites.")
+    return sites
+
+
+def opener(deadline: float) -> Opener:
+    """Opens drivers with secrets from this process's environment."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return Opener(secret=_resolve, run_id=f"{stamp}-{secrets.token_hex(4)}", deadline_seconds=deadline)
+
+
+def _resolve(reference: SecretRef) -> Secret:
+    from ivn_provision.spec.secrets import resolve
+
+    return resolve(reference, os.environ)
+
+
+def now() -> str:
+    """RFC 3339 time for reports."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def show_errors(outcomes: Iterable[SiteOutcome]) -> None:
+    """Every site's error, on stderr."""
+    from ivn_provision.report.errors_text import render_error
+
+    for outcome in outcomes:
+        if outcome.error is not None:
+            click.echo(render_error(outcome.error, paint(err=True)), err=True)
+
+
+def exit_code(outcomes: Iterable[SiteOutcome]) -> int:
+    """The gravest: an error before partly applied before a person before nothing."""
+    codes = {outcome.error.exit_code for outcome in outcomes if outcome.error is not None}
+    return next((code for code in (1, 3, 4) if code in codes), 0)
+
+
+def errors_by_site(outcomes: Iterable[SiteOutcome]) -> dict[str, str]:
+    return {outcome.site: outcome.error.summary for outcome in outcomes if outcome.error is not None}
+
+
+def render_diagnostics(diagnostics: Sequence[Diagnostic]) -> str:
+    """Diagnostics as text, with the lines of their files."""
+    from ivn_provision.report.diagnostics_text import render
+
+    return render(diagnostics, paint(err=True))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a report file, readable by its owner only; a clear error if that is not possible."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise IvnError(
+            f"cannot write {path}: {error.strerror}", next_step="Choose another file or folder."
+        ) from error

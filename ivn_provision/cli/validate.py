@@ -1,0 +1,80 @@
+"""`ivn-provision validate`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ivn_provision.spec.check import Checked
+
+CACHE = os.path.join(".ivn", "cache")
+
+
+@click.command("validate")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif", "github"]),
+    default="text",
+    show_default=True,
+    help="text for people, json for programs, sarif and github for code hosts.",
+)
+@click.option(
+    "--no-cache", is_flag=True, help="Check every file, also those that are unchanged since the last run."
+)
+def command(*, paths: tuple[str, ...], form: str, no_cache: bool) -> None:
+    """Check site files and fleet folders and report every problem of all of them.
+
+    PATH is a site file or a folder; default: `sites` if there is one, else the current folder.
+    Exit 1 if there are errors; warnings alone exit 0.
+    """
+    from ivn_provision.spec.check import check_paths
+
+    chosen = paths or ("sites" if os.path.isdir("sites") else ".",)
+    checked = check_paths(chosen, cache_folder=None if no_cache else CACHE)
+    text = _rendered(checked, form)
+    if text:
+        click.echo(text)
+    _summary(checked)
+    raise SystemExit(1 if checked.errors else 0)
+
+
+def _rendered(checked: Checked, form: str) -> str:
+    if form == "json":
+        from ivn_provision.report.diagnostics_json import render_json
+
+        return render_json(checked.diagnostics)
+    if form == "sarif":
+        from ivn_provision.report.diagnostics_sarif import render_sarif
+
+        return render_sarif(checked.diagnostics, _titles())
+    if form == "github":
+        from ivn_provision.report.diagnostics_github import render_github
+
+        return render_github(checked.diagnostics)
+    from ivn_provision.report.diagnostics_text import render
+    from ivn_provision.report.paint import paint_for
+
+    text = render(checked.diagnostics, paint_for(is_terminal=sys.stdout.isatty(), env=os.environ))
+    return f"{text}\n" if text else ""
+
+
+def _titles() -> dict[str, str]:
+    from ivn_provision.spec.codes import CODES
+    from ivn_provision.spec.rules import RULES
+
+    return {**CODES, **{each.code: each.title for each in RULES}}
+
+
+def _summary(checked: Checked) -> None:
+    from ivn_provision.report.diagnostics_text import summary_text
+
+    line = summary_text(checked.sites, checked.errors, checked.warnings, checked.unchanged)
+    click.echo(line, err=True)
+    if not checked.sites:
+        click.echo("No site file was found: site files end in .yml.", err=True)

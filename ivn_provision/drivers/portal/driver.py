@@ -1,0 +1,134 @@
+"""The `portal` driver, for the HTTP API that this project proposes (`schemas/portal.openapi.yaml`).
+
+No public API of the real portal exists (`facts/portal.md`): output says "proposed". Reading is one
+request for a whole site, after one for the token. Writing is one conditional request an object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from ivn_provision.drivers.base import Outcome
+from ivn_provision.drivers.portal.objects import (
+    DEVICE,
+    Stored,
+    body_of,
+    computed_of,
+    resources_of,
+    stored_of,
+)
+from ivn_provision.drivers.portal.tokens import TokenSource
+from ivn_provision.errors import PlanError, ProtocolFault
+from ivn_provision.model.live import Ability, Capabilities, Capability, Facts, Live
+from ivn_provision.model.resource import Address, Value
+from ivn_provision.plan.plan import Action, Change
+from ivn_provision.transports.http import JsonClient, Reply
+
+PRODUCT = "I-View Now portal"
+VERSION = "proposed API v1"
+_MANAGED = Capability(Ability.MANAGED, evidence="proposed")
+
+
+class PortalReader:
+    """Reads one site of the portal. `account` is the site's key there."""
+
+    target = "portal"
+
+    def __init__(self, site: str, account: str, client: JsonClient, tokens: TokenSource) -> None:
+        self.site = site
+        self.endpoint = client.endpoint
+        self._account = account
+        self._client = client
+        self._tokens = tokens
+        self._found: _Found | None = None
+
+    def probe(self) -> Facts:
+        self._reading()
+        return Facts(PRODUCT, VERSION, Capabilities({}, default=_MANAGED))
+
+    def read(self) -> Live:
+        found = self._reading()
+        return Live(found.live, found.computed)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _reading(self) -> _Found:
+        if self._found is None:
+            reply = self._call(
+                "GET", _site_path(self._account), params={"include": "devices,alarm_inputs"}, missing_ok=True
+            )
+            self._found = self._understood(reply)
+        return self._found
+
+    def _understood(self, reply: Reply) -> _Found:
+        if reply.status == 404:
+            return _Found({}, (), {})
+        try:
+            stored = stored_of(reply.body)
+            return _Found(stored, resources_of(self.site, stored), computed_of(stored))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProtocolFault(
+                f"the portal's answer lacks what the API promises ({type(error).__name__}: {error})",
+                endpoint=self.endpoint,
+                next_step="check portal.url and the version of the API",
+            ) from error
+
+    def _call(self, method: str, path: str, **options: Any) -> Reply:
+        headers = {
+            "Authorization": f"Bearer {self._tokens.token(self._client)}",
+            **options.pop("headers", {}),
+        }
+        return self._client.request(method, path, headers=headers, **options)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    stored: Mapping[str, Stored]
+    live: tuple[Any, ...]
+    computed: Mapping[str, str]
+
+
+class PortalWriter(PortalReader):
+    """Reads and writes one site of the portal."""
+
+    def apply(
+        self, changes: Sequence[Change], desired: Mapping[Address, Mapping[str, Value]]
+    ) -> tuple[Outcome, ...]:
+        """One conditional request a change, in order. A stale ETag stops with Conflict."""
+        self._reading()
+        done = []
+        for change in changes:
+            self._write(change, desired.get(change.address, {}))
+            done.append(Outcome(change.address, "done"))
+        self._found = None
+        return tuple(done)
+
+    def _write(self, change: Change, fields: Mapping[str, Value]) -> None:
+        path = _path(self._account, change.address)
+        stored = self._reading().stored.get(change.handle)
+        if change.action is Action.DELETE:
+            if stored is None:
+                raise PlanError(f"{change.address} was not read from the portal")
+            self._call("DELETE", path, headers={"If-Match": stored.etag})
+            return
+        condition = {"If-Match": stored.etag} if stored else {"If-None-Match": "*"}
+        self._call("PUT", path, json=body_of(change, fields, stored), headers=condition)
+
+
+def _site_path(account: str) -> str:
+    return f"/sites/{quote(account, safe='')}"
+
+
+def _path(account: str, address: Address) -> str:
+    """Where an object lives. Keys are quoted: they come from site files."""
+    if address.kind == "site":
+        return _site_path(account)
+    device = f"{_site_path(account)}/devices/{DEVICE}"
+    if address.kind == "device":
+        return device
+    pin, source = address.key[:-1], {"H": "hardware", "S": "soft"}[address.key[-1]]
+    return f"{device}/alarm-inputs/{source}/{quote(pin, safe='')}"

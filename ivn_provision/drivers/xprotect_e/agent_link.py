@@ -1,0 +1,98 @@
+"""The way to the agent on the recorder: one request, one process, one reply."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from ivn_provision.drivers.xprotect_e import bootstrap
+from ivn_provision.errors import Conflict, ProtocolFault, Refused, TargetError
+from ivn_provision.transports.deadline import Deadline
+from ivn_provision.transports.winrm import WinRm, WinRmSettings
+
+Step = Mapping[str, Any]
+Answer = Mapping[str, Any]
+
+
+class AgentLink(Protocol):
+    """Carries requests to the agent. `endpoint` is for people."""
+
+    endpoint: str
+    is_loopback: bool
+
+    def call(self, steps: Sequence[Step], always: Sequence[Step] = ()) -> tuple[list[Answer], list[Answer]]:
+        """Answers of `steps` and `always`, in order. Raises TargetError."""
+        ...
+
+
+class WinRmAgent:
+    """The agent over WinRM: each call is one connection, one shell, one process."""
+
+    def __init__(
+        self,
+        settings: WinRmSettings,
+        *,
+        is_loopback: bool,
+        deadline: Callable[[], Deadline],
+        guard: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self.endpoint = settings.endpoint
+        self.is_loopback = is_loopback
+        self._settings = settings
+        self._deadline = deadline
+        self._guard = guard
+
+    def call(self, steps: Sequence[Step], always: Sequence[Step] = ()) -> tuple[list[Answer], list[Answer]]:
+        marker = secrets.token_hex(16)
+        request = {"protocol": 1, "marker": marker, "steps": list(steps), "always": list(always)}
+        command, arguments = bootstrap.command_line()
+        payload = bootstrap.stdin_payload(bootstrap.agent_text(), request)
+        pieces = bootstrap.split_sends(payload)
+        with self._guard():
+            result = WinRm(self._settings, self._deadline()).run(command, arguments, pieces)
+        reply = bootstrap.decode_reply(result.stdout, marker, result.stderr)
+        return _answers(reply, "steps", len(steps)), _answers(reply, "always", len(always))
+
+
+def _answers(reply: Mapping[str, Any], name: str, count: int) -> list[Answer]:
+    answers = reply.get(name)
+    if not isinstance(answers, list) or len(answers) != count:
+        raise ProtocolFault(
+            "the agent did not answer every step",
+            next_step="is another version of the agent installed there?",
+        )
+    return answers
+
+
+def failure(answers: Sequence[Answer]) -> TargetError | None:
+    """The first failed step as an error."""
+    for answer in answers:
+        if answer.get("ok"):
+            continue
+        error = answer.get("error") or {}
+        return _error(str(error.get("code", "")), str(error.get("message", "")), str(error.get("path", "")))
+    return None
+
+
+def _error(code: str, message: str, path: str) -> TargetError:
+    where = path
+    if code == "conflict":
+        return Conflict(
+            "the recorder's configuration changed since it was read; nothing was written",
+            where=where,
+            next_step="run the command again: it plans from what is there now",
+        )
+    steps = {
+        "busy": "close the Management Application on the recorder: it would overwrite the change when it saves",
+        "locked": "another program holds the file; try again in a minute",
+        "missing": "is XProtect installed there, and is it the product that nvr.product names?",
+        "timeout": "look at the service on the recorder: it did not stop or start in time",
+        "io": "look at free space and rights on the recorder; the file there is as it was",
+    }
+    return Refused(
+        f"the recorder's agent could not do a step: {message}",
+        where=where,
+        next_step=steps.get(code, "look at the recorder, then plan again"),
+    )

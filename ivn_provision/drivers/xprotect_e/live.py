@@ -1,0 +1,75 @@
+"""configuration.xml -> live resources, by a layout."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+from ivn_provision.drivers.xprotect_e.codecs import decode
+from ivn_provision.drivers.xprotect_e.layout import KindLayout, Layout
+from ivn_provision.drivers.xprotect_e.xml_document import Document, Element
+from ivn_provision.model.resource import Address, Resource, Value
+
+MARK = "Provisioned by ivn-provision"
+
+
+def resources_of(document: Document, layout: Layout, site: str) -> tuple[Resource, ...]:
+    """Every object of the kinds that the layout knows."""
+    devices = device_addresses(document)
+    found: list[Resource] = []
+    for kind in layout.kinds.values():
+        found += (_resource(document, kind, element, site, devices) for element in elements(document, kind))
+    return tuple(found)
+
+
+def elements(document: Document, kind: KindLayout) -> Iterator[Element]:
+    """The elements that hold objects of a kind."""
+    return document.root.all(kind.single or kind.items)
+
+
+def device_addresses(document: Document) -> dict[str, str]:
+    """Address of each hardware device by its Guid (`facts/xprotect-e.md`, 2.2)."""
+    return {
+        (device.value("Guid") or "").strip(): (device.value("IPAddress") or "").strip()
+        for device in document.root.all("Devices/*")
+    }
+
+
+def handle_of(kind: KindLayout, element: Element) -> str:
+    """How the driver finds the object again: its Guid, or the kind for a singleton."""
+    return kind.kind if kind.single else (element.value("Guid") or "").strip()
+
+
+def key_of(kind: KindLayout, element: Element) -> tuple[str, bool]:
+    """Key of an object and whether it is ours."""
+    if kind.single:
+        return "", True
+    name = (element.value(kind.name) or "").strip()
+    if kind.marker:
+        return name, MARK in (element.value(kind.marker) or "")
+    if kind.naming is None:
+        return name, True
+    match = kind.naming.match(name)
+    return (match["key"], True) if match else (name, False)
+
+
+def _resource(
+    document: Document, kind: KindLayout, element: Element, site: str, devices: Mapping[str, str]
+) -> Resource:
+    key, owned = key_of(kind, element)
+    fields: dict[str, Value] = {
+        name: decode(layout, element, devices) for name, layout in kind.fields.items() if layout.readable
+    }
+    return Resource(
+        address=Address(site, "nvr", kind.kind, key),
+        fields=fields,
+        handle=handle_of(kind, element),
+        digest=digest_of(document, element),
+        owned=owned,
+        title=(element.value(kind.name) or "").strip() if kind.name else "",
+    )
+
+
+def digest_of(document: Document, element: Element) -> str:
+    """SHA-256 of the object's bytes."""
+    return hashlib.sha256(document.utf8[element.start : element.end]).hexdigest()

@@ -1,0 +1,158 @@
+"""All parts of the lab in one asyncio loop: recorders, portal, mail. `lab.Lab` is its face for other threads."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from ivn_provision.errors import LabError
+from ivn_provision.lab.clock import Clock
+from ivn_provision.lab.loopback import free_port, listen, require_loopback
+from ivn_provision.lab.mail.sink import Account, MailSink
+from ivn_provision.lab.nvr.endpoint import FAULTS
+from ivn_provision.lab.nvr.machine import Nvr
+from ivn_provision.lab.passwords import PORTAL_CLIENT, Passwords, with_passwords
+from ivn_provision.lab.portal import hands
+from ivn_provision.lab.portal.front import check_fault
+from ivn_provision.lab.portal.objects import SmtpSettings
+from ivn_provision.lab.portal.portal import Portal, unknown_site
+from ivn_provision.lab.portal.store import Json
+from ivn_provision.lab.scenario import LabSite
+from ivn_provision.lab.tls import LabTls, prepare_tls
+
+_MAIL_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the shared services listen; 0 takes a free port. `recorders_free` gives recorders free ports too;
+    without `recorders` there are only portal and mail."""
+
+    portal_host: str = "127.0.0.1"
+    portal: int = 8443
+    mail: int = 2525
+    recorders_free: bool = False
+    recorders: bool = True
+
+
+class Assembly:
+    """Made in any thread; `start`, `stop` and all else run in one loop."""
+
+    def __init__(self, directory: Path, sites: Iterable[LabSite], ports: Ports, clock: Clock) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.directory, self.ports = directory, ports
+        self.passwords = Passwords(directory / "secrets")
+        self.sites = with_passwords(_with_ports(sites, ports), self.passwords)
+        _check(self.sites, ports)
+        hosts = {ports.portal_host, _MAIL_HOST, *(site.host for site in self.sites)}
+        self.tls: LabTls = prepare_tls(directory, hosts, clock)
+        usernames = {site.key: site.mail_username for site in self.sites}
+        self.smtp = SmtpSettings(_MAIL_HOST, ports.mail, "starttls", usernames)
+        clients = {PORTAL_CLIENT: self.passwords.get("portal-client")}
+        self.portal = Portal(directory / "portal.sqlite3", clients, self.smtp, clock)
+        context = self.tls.server_context()
+        accounts = {site.mail_username: Account(site.key, site.mail_password) for site in self.sites}
+        self.mail = MailSink(accounts, context, self.portal.receive, clock)
+        served = self.sites if ports.recorders else ()
+        self.nvrs = {site.key: _nvr(site, directory, context, clock) for site in served}
+
+    async def start(self) -> None:
+        """Everything, or nothing: what was started is stopped if the rest fails. Raises LabError."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        mail = listen(_MAIL_HOST, self.ports.mail, "the mail server", option="--mail-port")
+        self.smtp.port = int(mail.getsockname()[1])
+        await self.mail.start(mail)
+        portal = listen(self.ports.portal_host, self.ports.portal, "the portal", option="--portal-port")
+        await self.portal.start(portal, (self.tls.certificate, self.tls.key))
+        for nvr in self.nvrs.values():
+            await nvr.start()
+
+    async def stop(self) -> None:
+        """Stop all parts, whatever was started."""
+        for nvr in self.nvrs.values():
+            await nvr.stop()
+        await self.mail.stop()
+        await self.portal.stop()
+
+    def nvr(self, site: str) -> Nvr:
+        """The recorder of a site. Raises LabError."""
+        if site not in self.nvrs:
+            raise unknown_site(site, list(self.nvrs))
+        return self.nvrs[site]
+
+    async def fire_soft(self, site: str, pin: int) -> Json:
+        """Through the portal, as its button does. Raises LabError."""
+        return await hands.press_fire(self.portal.core, site, pin)
+
+    async def fire_input(self, site: str, device: str, number: int, edge: str) -> int:
+        """A device's input changes; how many events the recorder raised. Raises LabError."""
+        return await self.nvr(site).fire_input(device, number, edge)
+
+    def tamper(self, site: str, kind: str, key: str, fields: Mapping[str, str]) -> None:
+        """A person changes something on the recorder, or (`site`, `device`, `pin`) in the portal. Raises LabError."""
+        if kind in hands.KINDS:
+            hands.tamper(self.portal.core, site, kind, key, fields)
+        else:
+            self.nvr(site).tamper(kind, key, fields)
+
+    def remove(self, site: str, kind: str, key: str) -> None:
+        """A person deletes something. Raises LabError."""
+        if kind in hands.KINDS:
+            hands.remove(self.portal.core, site, kind, key)
+        else:
+            self.nvr(site).remove(kind, key)
+
+    def fault(self, place: str, name: str, *, on: bool) -> None:
+        """Switch a fault of the portal (`portal`) or of a site's recorder. Raises LabError."""
+        if place == "portal":
+            faults = self.portal.faults
+            check_fault(name)
+        else:
+            faults = self.nvr(place).faults
+            if name not in FAULTS:
+                raise LabError(
+                    f"a recorder has no fault {name!r}", next_step=f"faults are: {', '.join(sorted(FAULTS))}"
+                )
+        (faults.add if on else faults.discard)(name)
+
+    def set_latency(self, seconds: float) -> None:
+        """Added to every request to the portal and the recorders."""
+        self.portal.latency_seconds = seconds
+        for nvr in self.nvrs.values():
+            nvr.latency_seconds = seconds
+
+
+def _nvr(site: LabSite, directory: Path, tls: ssl.SSLContext, clock: Clock) -> Nvr:
+    zone = ZoneInfo(site.time_zone)
+    return Nvr(site, directory / "recorders" / site.key, tls, clock=lambda: clock().astimezone(zone))
+
+
+def _with_ports(sites: Iterable[LabSite], ports: Ports) -> Iterable[LabSite]:
+    for site in sites:
+        require_loopback(site.host)
+        yield (
+            replace(
+                site,
+                http_port=free_port(site.host),
+                https_port=free_port(site.host),
+                event_port=free_port(site.host),
+            )
+            if ports.recorders_free
+            else site
+        )
+
+
+def _check(sites: tuple[LabSite, ...], ports: Ports) -> None:
+    require_loopback(ports.portal_host)
+    keys = [site.key for site in sites]
+    if len(set(keys)) != len(keys):
+        raise LabError("two sites of the lab have the same key")

@@ -1,0 +1,138 @@
+"""The lab's control API, for `ivn-provision lab status|tamper|fire|…` in another process.
+
+Plain HTTP on a free loopback port with a bearer token; both stand in `<directory>/lab.json` (0600).
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from ivn_provision.errors import LabError
+from ivn_provision.lab.assembly import Assembly
+from ivn_provision.lab.loopback import listen
+from ivn_provision.lab.server import AsgiServer
+from ivn_provision.lab.status import counters_of, status_of
+from ivn_provision.lab.tls import write_private
+
+STATE_FILE = "lab.json"
+_MAX_BODY_BYTES = 64 * 1024
+Action = Callable[[Mapping[str, Any]], Awaitable[object]]
+
+
+class Control:
+    """Serves `assembly` until `stop`; `POST /shutdown` calls `asked_to_stop`."""
+
+    def __init__(self, assembly: Assembly, asked_to_stop: Callable[[], None]) -> None:
+        self.assembly = assembly
+        self._asked_to_stop = asked_to_stop
+        self._token = secrets.token_urlsafe(24)
+        self._server: AsgiServer | None = None
+        self._actions: dict[str, Action] = {
+            "status": self._status,
+            "counters": self._counters,
+            "tamper": self._tamper,
+            "remove": self._remove,
+            "fire": self._fire,
+            "fault": self._fault,
+            "shutdown": self._shutdown,
+        }
+
+    async def start(self) -> None:
+        """Serve, then write the state file: who can read it can use the lab."""
+        app = Starlette(routes=[Route("/{action}", self._answer, methods=["POST"])])
+        self._server = AsgiServer(app, listen("127.0.0.1", 0, "the lab's control"))
+        await self._server.start()
+        state = {
+            "pid": os.getpid(),
+            "control_url": f"http://127.0.0.1:{self._server.port}",
+            "token": self._token,
+            "portal_url": self.assembly.portal.url,
+            "ca_file": str(self.assembly.tls.ca_file),
+            "sites": list(self.assembly.nvrs),
+        }
+        file = self.assembly.directory / STATE_FILE
+        # renamed into place: a reader sees all of it or nothing
+        draft = file.with_suffix(".new")
+        write_private(draft, json.dumps(state, indent=2).encode())
+        draft.replace(file)
+
+    async def stop(self) -> None:
+        """Answer what is under way, then stop serving."""
+        if self._server is not None:
+            await self._server.stop()
+
+    async def _answer(self, request: Request) -> JSONResponse:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), self._token.encode()):
+            return _error(401, "the control token is wrong", "")
+        action = self._actions.get(request.path_params["action"])
+        if action is None:
+            return _error(404, "there is no such action", "")
+        try:
+            result = await action(await _arguments(request))
+        except LabError as error:
+            return _error(409, error.summary, error.next_step)
+        return JSONResponse({"result": result})
+
+    async def _status(self, _: Mapping[str, Any]) -> object:
+        return {"pid": os.getpid(), "directory": str(self.assembly.directory), **status_of(self.assembly)}
+
+    async def _counters(self, _: Mapping[str, Any]) -> object:
+        return counters_of(self.assembly)
+
+    async def _tamper(self, given: Mapping[str, Any]) -> object:
+        fields = {str(name): str(value) for name, value in dict(given.get("fields", {})).items()}
+        self.assembly.tamper(
+            str(given.get("site")), str(given.get("kind")), str(given.get("key", "")), fields
+        )
+        return None
+
+    async def _remove(self, given: Mapping[str, Any]) -> object:
+        self.assembly.remove(str(given.get("site")), str(given.get("kind")), str(given.get("key", "")))
+        return None
+
+    async def _fire(self, given: Mapping[str, Any]) -> object:
+        site = str(given.get("site"))
+        if "pin" in given:
+            return await self.assembly.fire_soft(site, int(given["pin"]))
+        edge = str(given.get("edge", "rising"))
+        return {
+            "events": await self.assembly.fire_input(
+                site, str(given.get("device")), int(given["input"]), edge
+            )
+        }
+
+    async def _fault(self, given: Mapping[str, Any]) -> object:
+        self.assembly.fault(str(given.get("place")), str(given.get("name")), on=bool(given.get("on", True)))
+        return None
+
+    async def _shutdown(self, _: Mapping[str, Any]) -> object:
+        self._asked_to_stop()
+        return None
+
+
+async def _arguments(request: Request) -> Mapping[str, Any]:
+    raw = await request.body()
+    try:
+        if len(raw) > _MAX_BODY_BYTES:
+            raise ValueError("too long")
+        parsed = json.loads(raw or b"{}")
+        if not isinstance(parsed, dict):
+            raise TypeError("not an object")
+    except (ValueError, TypeError, RecursionError):
+        raise LabError("the control request is not a JSON object") from None
+    return parsed
+
+
+def _error(status: int, summary: str, next_step: str) -> JSONResponse:
+    return JSONResponse({"error": summary, "next_step": next_step}, status_code=status)

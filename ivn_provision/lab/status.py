@@ -1,0 +1,98 @@
+"""What `lab status` shows, as plain JSON: endpoints, sites, assumptions, counters, last mails and events."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Any
+
+from ivn_provision.lab.assembly import Assembly
+from ivn_provision.lab.clock import rfc3339
+from ivn_provision.lab.mail.message import Mail
+from ivn_provision.lab.nvr import Assumption, assumptions
+from ivn_provision.lab.portal.store import Json
+
+_LAST = 10
+
+_PORTAL_ASSUMPTIONS = (
+    "The portal's HTTP API is PROPOSED by this project (schemas/portal.openapi.yaml) and simulated: the real portal has no public API.",
+    "Only the event types Entry Delay and Perimeter Alarm have evidence (manual R-81, R-82).",
+    "How the portal reads mails, and that it tells mails apart by the SMTP account id, is assumed (wording: manual R-40).",
+    "The portal takes the mail's time as the site's local time.",
+    "SMTP with STARTTLS and a login per recorder is assumed; what the real mail server asks for is unknown.",
+)
+
+
+def status_of(assembly: Assembly) -> Json:
+    """A snapshot. Holds no secret, only the names of the files that do."""
+    return {
+        "portal": {"url": assembly.portal.url, "faults": sorted(assembly.portal.faults)},
+        "mail": {
+            "host": assembly.smtp.server,
+            "port": assembly.smtp.port,
+            "security": assembly.smtp.security,
+        },
+        "ca_file": str(assembly.tls.ca_file),
+        "secrets": str(assembly.passwords.directory),
+        "sites": [_site(assembly, key) for key in assembly.nvrs],
+        "assumptions": [*_PORTAL_ASSUMPTIONS, *(_text(each) for each in assumptions())],
+        "counters": counters_of(assembly),
+        "last_mails": [_mail(mail) for mail in list(assembly.mail.messages)[-_LAST:]],
+        "last_events": _last_events(assembly),
+        "unknown_mails": assembly.portal.events("", limit=_LAST),
+    }
+
+
+def counters_of(assembly: Assembly) -> Json:
+    """All counters: portal, mail, and per recorder."""
+    return {
+        "portal": assembly.portal.counter_values(),
+        "mail": dataclasses.asdict(assembly.mail.counters),
+        "recorders": {key: _plain(nvr.counters) for key, nvr in assembly.nvrs.items()},
+    }
+
+
+def _site(assembly: Assembly, key: str) -> Json:
+    site, nvr = assembly.nvrs[key].site, assembly.nvrs[key]
+    return {
+        "key": key,
+        "host": site.host,
+        "winrm_http_port": site.http_port,
+        "winrm_https_port": site.https_port,
+        "event_port": nvr.event_port,
+        "product": site.product,
+        "username": site.username,
+        "cameras": [camera.address for camera in site.cameras],
+        "faults": sorted(nvr.faults),
+        "last_recorder_events": [_plain(each) for each in list(nvr.events_log)[-_LAST:]],
+        "last_recorder_mails": [_plain(each) for each in list(nvr.mail_log)[-_LAST:]],
+    }
+
+
+def _last_events(assembly: Assembly) -> list[Json]:
+    found = [event for key in assembly.nvrs for event in assembly.portal.events(key, limit=_LAST)]
+    return sorted(found, key=lambda event: -int(event["id"]))[:_LAST]
+
+
+def _mail(mail: Mail) -> Json:
+    return {
+        "received_at": rfc3339(mail.received_at),
+        "from": mail.sender,
+        "to": list(mail.recipients),
+        "login": mail.username,
+        "bytes": len(mail.raw),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each) for each in value]
+    return rfc3339(value) if isinstance(value, datetime) else value
+
+
+def _text(assumption: Assumption) -> str:
+    return f"{assumption.topic}: {assumption.text} [{assumption.mark}]"

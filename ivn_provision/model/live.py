@@ -1,0 +1,59 @@
+"""What a driver found: capabilities, facts about the target, and its live resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ivn_provision.model.resource import Resource
+
+
+class Ability(StrEnum):
+    """What a driver can do with a kind or field (DESIGN: capability)."""
+
+    MANAGED = "managed"
+    OBSERVABLE = "observable"
+    MANUAL = "manual"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """An ability with its reason and evidence (`proven`, `learned`, `assumed`, `documented`, `proposed`)."""
+
+    ability: Ability
+    reason: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """By `(kind, field)`; the field `""` stands for creating and deleting objects of the kind."""
+
+    table: Mapping[tuple[str, str], Capability]
+    default: Capability = Capability(Ability.ABSENT, "this driver does not know the field")
+
+    def of(self, kind: str, field: str = "") -> Capability:
+        return self.table.get((kind, field), self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What `probe` found: product and version as the target says them, and facts for people."""
+
+    product: str
+    version: str
+    capabilities: Capabilities
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Everything read from a target in one round trip.
+
+    `computed` holds values that the target generates (`portal.smtp_account_id`), by `!ref` path.
+    """
+
+    resources: tuple[Resource, ...]
+    computed: Mapping[str, str]

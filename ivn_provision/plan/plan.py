@@ -1,0 +1,133 @@
+"""The Plan: an ordered set of planned changes, as values. `plan` shows it, `apply` executes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ivn_provision.diagnostics import Place
+from ivn_provision.model.resource import Address, Value
+
+
+class Action(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field, old and new. `reason` says why a person must do it, where a person must."""
+
+    name: str
+    before: Value
+    after: Value
+    forces_replacement: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One planned difference of one resource.
+
+    `manual`: a person must do it. `blocked_by`: a manual change that must happen first; the tool then
+    leaves this one alone. `handle` and `digest` are the live object's, "" for a create; the driver
+    compares the digest on the far side before it writes.
+    """
+
+    address: Address
+    action: Action
+    fields: tuple[FieldChange, ...]
+    handle: str = ""
+    digest: str = ""
+    declared_at: Place | None = None
+    manual: bool = False
+    blocked_by: Address | None = None
+    title: str = ""
+
+    @property
+    def workable(self) -> bool:
+        """Will `apply` execute it?"""
+        return not self.manual and self.blocked_by is None
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A live object that is not ours: listed, never touched."""
+
+    address: Address
+    title: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """A declared field that reading cannot confirm: never counted as in sync, never as drift."""
+
+    address: Address
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """What a target said of itself, for the plan's heading."""
+
+    target: str
+    product: str
+    version: str
+    endpoint: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SitePlan:
+    """One site's differences. `changes` are in the order of work."""
+
+    site: str
+    changes: tuple[Change, ...] = ()
+    unchanged: int = 0
+    foreign: tuple[Foreign, ...] = ()
+    unverified: tuple[Unverified, ...] = ()
+    facts: tuple[TargetFacts, ...] = ()
+    notes: tuple[str, ...] = ()
+    desired: Mapping[Address, Mapping[str, Value]] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.changes
+
+    @property
+    def workable(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.workable)
+
+    @property
+    def waiting(self) -> tuple[Change, ...]:
+        """What the tool cannot do: manual changes and those behind them."""
+        return tuple(change for change in self.changes if not change.workable)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    add: int = 0
+    change: int = 0
+    replace: int = 0
+    destroy: int = 0
+    manual: int = 0
+    blocked: int = 0
+
+
+def count(plans: tuple[SitePlan, ...]) -> Counts:
+    """The numbers of the summary line."""
+    changes = [change for plan in plans for change in plan.changes]
+    actions = [change.action for change in changes if change.workable]
+    return Counts(
+        add=actions.count(Action.CREATE),
+        change=actions.count(Action.UPDATE),
+        replace=actions.count(Action.REPLACE),
+        destroy=actions.count(Action.DELETE),
+        manual=sum(change.manual for change in changes),
+        blocked=sum(change.blocked_by is not None for change in changes),
+    )

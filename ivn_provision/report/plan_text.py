@@ -1,0 +1,171 @@
+"""A plan as text, in Terraform's manner: + ~ - -/+ and ! for what a person must do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import groupby
+
+from ivn_provision.model.kinds import KINDS
+from ivn_provision.model.resource import Unset, Value
+from ivn_provision.plan.plan import Action, Change, FieldChange, SitePlan, count
+from ivn_provision.plan.values_json import is_sensitive, is_unknown
+from ivn_provision.report.paint import Paint, safe
+from ivn_provision.secret import MASK
+from ivn_provision.spec.site import Computed
+
+UNKNOWN = "(known after apply)"
+_SIGNS = {
+    Action.CREATE: ("+", "green"),
+    Action.UPDATE: ("~", "yellow"),
+    Action.DELETE: ("-", "red"),
+    Action.REPLACE: ("-/+", "red"),
+}
+_WORDS = {
+    Action.CREATE: "will be created",
+    Action.UPDATE: "will be updated in place",
+    Action.DELETE: "will be removed",
+    Action.REPLACE: "must be replaced",
+}
+
+
+def render(plans: tuple[SitePlan, ...], paint: Paint, *, drift: bool = False) -> str:
+    """All plans and the summary line. With `drift` the words are those of a finding, not of an intent."""
+    parts = ["\n".join(_site(plan, paint, drift=drift)) for plan in plans]
+    return "\n".join([*parts, summary(plans, paint, drift=drift)])
+
+
+def summary(plans: tuple[SitePlan, ...], paint: Paint, *, drift: bool = False) -> str:
+    """`Plan: 3 to add, 1 to change, 0 to destroy.`"""
+    totals = count(plans)
+    differing = [plan for plan in plans if not plan.is_empty]
+    if not differing:
+        same = sum(plan.unchanged for plan in plans)
+        return paint("No changes.", "bold", "green") + f" {_objects(same)} as declared."
+    text = (
+        f"{totals.add + totals.replace} to add, {totals.change} to change, "
+        f"{totals.destroy + totals.replace} to destroy"
+    )
+    if totals.manual or totals.blocked:
+        text += f", {totals.manual} by hand"
+    if totals.blocked:
+        text += f", {totals.blocked} waiting for that"
+    head = f"Drift on {len(differing)} of {len(plans)} site(s):" if drift else "Plan:"
+    return f"{paint(head, 'bold')} {text}."
+
+
+def _objects(number: int) -> str:
+    return f"{number} object{'' if number == 1 else 's'}"
+
+
+def _site(plan: SitePlan, paint: Paint, *, drift: bool) -> Iterator[str]:
+    yield paint(plan.site, "bold")
+    for facts in plan.facts:
+        what = " ".join(part for part in (facts.product, facts.version) if part)
+        yield f"  {facts.target:<7} {safe(what)} at {safe(facts.endpoint)}"
+        yield from (paint(f"          {safe(note)}", "dim") for note in facts.notes)
+    yield from (paint(f"  note: {safe(note)}", "yellow") for note in plan.notes)
+    yield ""
+    for change in plan.changes:
+        yield from _change(change, paint, drift=drift)
+        yield ""
+    yield from _footer(plan, paint)
+
+
+def _change(change: Change, paint: Paint, *, drift: bool) -> Iterator[str]:
+    sign, colour = _SIGNS[change.action]
+    if change.manual:
+        sign, colour = "!", "cyan"
+    key = f' "{safe(change.address.key)}"' if change.address.key else ""
+    yield f"  {paint('# ' + safe(str(change.address)), 'bold')} {_words(change, drift=drift)}"
+    if change.title and change.title != change.address.key and change.action is not Action.DELETE:
+        yield paint(f"  # on the target: {safe(change.title)}", "dim")
+    yield f"  {paint(sign, colour)} {KINDS[change.address.kind].title}{key} {{"
+    shown = [each for each in change.fields if _worth_showing(change, each)]
+    width = max((len(each.name) for each in shown), default=0)
+    for each in shown:
+        yield from _field(change, each, width, paint)
+    yield "    }"
+
+
+def _words(change: Change, *, drift: bool) -> str:
+    if change.blocked_by:
+        return f"waits for {safe(str(change.blocked_by))}"
+    if change.manual:
+        return "must be done by hand"
+    if drift:
+        return {
+            Action.CREATE: "is missing",
+            Action.UPDATE: "differs",
+            Action.DELETE: "is there but not declared",
+            Action.REPLACE: "differs, and must be replaced",
+        }[change.action]
+    return _WORDS[change.action]
+
+
+def _worth_showing(change: Change, each: FieldChange) -> bool:
+    if change.action is Action.DELETE:
+        return not isinstance(each.before, Unset)
+    return change.action is not Action.REPLACE or each.before != each.after or each.forces_replacement
+
+
+def _field(change: Change, each: FieldChange, width: int, paint: Paint) -> Iterator[str]:
+    if isinstance(each.before, tuple) and isinstance(each.after, tuple):
+        yield from _list(each, width, paint)
+        return
+    before, after = show(each.before), show(each.after)
+    name = f"{each.name:<{width}}"
+    if change.action is Action.CREATE:
+        sign, text = ("+", "green"), f"{name} = {after}"
+    elif change.action is Action.DELETE:
+        sign, text = ("-", "red"), f"{name} = {before}"
+    else:
+        sign, text = ("~", "yellow"), f"{name} = {before} -> {after}"
+    if change.manual:
+        sign = ("!", "cyan")
+    tail = "  # forces replacement" if each.forces_replacement else ""
+    yield f"      {paint(*sign)} {text}{paint(tail, 'red')}"
+    if each.reason:
+        yield paint(f"          {safe(each.reason)}", "dim")
+
+
+def _list(each: FieldChange, width: int, paint: Paint) -> Iterator[str]:
+    """A list, item by item: what leaves, what comes; what stays is not shown."""
+    before = each.before if isinstance(each.before, tuple) else ()
+    after = each.after if isinstance(each.after, tuple) else ()
+    yield f"      {paint('~', 'yellow')} {each.name:<{width}} = ["
+    yield from (f"          {paint('-', 'red')} {show(item)}" for item in before if item not in after)
+    yield from (f"          {paint('+', 'green')} {show(item)}" for item in after if item not in before)
+    yield "        ]"
+
+
+def show(value: Value) -> str:
+    """One value: secrets masked, what is generated later marked, text quoted."""
+    if is_sensitive(value):
+        return MASK
+    if is_unknown(value) and isinstance(value, Computed):
+        return UNKNOWN
+    if isinstance(value, tuple):
+        return "[" + ", ".join(show(item) for item in value) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f").replace("\x9b", "\\u009b")
+    return safe(str(value))
+
+
+def _footer(plan: SitePlan, paint: Paint) -> Iterator[str]:
+    if plan.foreign:
+        yield paint("  Foreign objects, not ours and never touched:", "dim")
+        for each in plan.foreign:
+            name = f' "{safe(each.title)}"' if each.title else ""
+            yield paint(
+                f"    {each.address.target} {KINDS[each.address.kind].title}{name}: {each.why}", "dim"
+            )
+        yield ""
+    if plan.unverified:
+        yield paint("  Not verified by reading:", "dim")
+        for reason, group in groupby(plan.unverified, key=lambda each: each.reason):
+            names = ", ".join(f"{safe(str(each.address))} {each.name}" for each in group)
+            yield paint(f"    {names}: {safe(reason) or 'the target does not show it'}", "dim")
+        yield ""

@@ -1,0 +1,144 @@
+"""Runs a piece of work on many sites side by side; one dead site never holds up another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from ivn_provision.drivers.base import Outcome, Reader
+from ivn_provision.errors import IvnError, ProofFailed, TargetError
+from ivn_provision.plan.plan import SitePlan
+from ivn_provision.run.applying import execute, judge
+from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.planning import plan_site
+from ivn_provision.run.targets import Opener
+from ivn_provision.spec.site import Site
+
+WORKERS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class SiteOutcome:
+    """What became of one site. `proof` is the plan of the re-read after an apply."""
+
+    site: str
+    plan: SitePlan | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    proof: SitePlan | None = None
+    error: IvnError | None = None
+    declined: bool = False
+
+
+Confirm = Callable[[SitePlan], bool]
+
+
+def plan_sites(sites: Sequence[Site], opener: Opener, observer: Observer) -> tuple[SiteOutcome, ...]:
+    """Plans of all sites with drivers that cannot write, in the order given."""
+    return _side_by_side(sites, lambda site: _plan(site, opener, observer), observer)
+
+
+def apply_sites(
+    sites: Sequence[Site], opener: Opener, observer: Observer, confirm: Confirm | None
+) -> tuple[SiteOutcome, ...]:
+    """Plan, confirm, write and prove every site. With `confirm` the sites go one after the other."""
+    if confirm is not None:
+        return tuple(
+            _edge(site, lambda one: _apply(one, opener, observer, confirm), observer) for site in sites
+        )
+    return _side_by_side(sites, lambda site: _apply(site, opener, observer, lambda _: True), observer)
+
+
+def _side_by_side(
+    sites: Sequence[Site], work: Callable[[Site], SiteOutcome], observer: Observer
+) -> tuple[SiteOutcome, ...]:
+    if len(sites) <= 1:
+        return tuple(_edge(site, work, observer) for site in sites)
+    with ThreadPoolExecutor(max_workers=min(WORKERS, len(sites))) as pool:
+        return tuple(pool.map(lambda site: _edge(site, work, observer), sites))
+
+
+def _edge(site: Site, work: Callable[[Site], SiteOutcome], observer: Observer) -> SiteOutcome:
+    """The run's outer edge: whatever goes wrong on a site becomes its outcome."""
+    try:
+        outcome = work(site)
+    except IvnError as error:
+        outcome = SiteOutcome(site.name, error=error)
+    except Exception as error:  # noqa: BLE001 - the outer edge: other sites go on, the defect is reported
+        outcome = SiteOutcome(site.name, error=_defect(error))
+    if outcome.error is not None:
+        _name(outcome.error, site.name)
+    step = Step.FAILED if outcome.error else Step.FINISHED
+    observer.notify(Event(site.name, step, text=outcome.error.summary if outcome.error else ""))
+    return outcome
+
+
+def _defect(error: Exception) -> IvnError:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"
+    return IvnError(
+        f"a defect of ivn-provision: {type(error).__name__} at {place}",
+        next_step="please report it with the version and what you did; nothing more was done on this site",
+    )
+
+
+def _plan(site: Site, opener: Opener, observer: Observer) -> SiteOutcome:
+    readers = opener.readers(site)
+    try:
+        return SiteOutcome(site.name, plan=_planned(site, readers.values(), opener, observer))
+    finally:
+        _close(readers.values())
+
+
+def _planned(site: Site, readers: Iterable[Reader], opener: Opener, observer: Observer) -> SitePlan:
+    return plan_site(site, {each.target: each for each in readers}, opener.secret, observer)
+
+
+def _name(error: IvnError, site: str) -> None:
+    """Put the site and, for a target, its endpoint in front of the error's place."""
+    endpoint = error.endpoint if isinstance(error, TargetError) else ""
+    parts = [site, endpoint, error.where]
+    error.where = " ".join(part for part in parts if part and (part == error.where or part not in error.where))
+
+
+def _apply(site: Site, opener: Opener, observer: Observer, confirm: Confirm) -> SiteOutcome:
+    writers = opener.writers(site)
+    try:
+        plan = _planned(site, writers.values(), opener, observer)
+        if not plan.workable:
+            return SiteOutcome(site.name, plan, proof=plan, error=judge(site.name, plan))
+        if not confirm(plan):
+            return SiteOutcome(site.name, plan, declined=True)
+        try:
+            outcomes = execute(plan, writers, observer)
+        except IvnError as error:
+            return SiteOutcome(site.name, plan, error=error)
+    finally:
+        _close(writers.values())
+    observer.notify(Event(site.name, Step.PROVING))
+    return _prove(site, opener, observer, SiteOutcome(site.name, plan, outcomes))
+
+
+def _prove(site: Site, opener: Opener, observer: Observer, applied: SiteOutcome) -> SiteOutcome:
+    """Read everything again, with drivers that cannot write, and judge what still differs."""
+    try:
+        proof = _plan(site, opener, observer).plan
+    except IvnError as error:
+        unproven = ProofFailed(
+            f"{site.name} was written, but the proof could not be read: {error.summary}",
+            where=error.where,
+            next_step=f"run drift on it as soon as it answers. {error.next_step}".strip(),
+        )
+        return replace(applied, error=unproven)
+    assert proof is not None
+    left = judge(site.name, proof)
+    if left is None:
+        observer.notify(Event(site.name, Step.PROVEN))
+    return replace(applied, proof=proof, error=left)
+
+
+def _close(readers: Iterable[Reader]) -> None:
+    for reader in readers:
+        reader.close()

@@ -1,0 +1,60 @@
+"""Read every target of a site and compare: the SitePlan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from ivn_provision.drivers.base import Reader
+from ivn_provision.model.desired import Desired, desired_of
+from ivn_provision.model.live import Ability, Capabilities
+from ivn_provision.model.resource import Resource, Value
+from ivn_provision.plan.build import Reading, build_plan
+from ivn_provision.plan.plan import SitePlan
+from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.secret import Secret, SecretRef
+from ivn_provision.spec.site import Site
+
+Resolve = Callable[[SecretRef], Secret]
+
+
+def plan_site(site: Site, readers: Mapping[str, Reader], resolve: Resolve, observer: Observer) -> SitePlan:
+    """The plan of one site. Raises TargetError of the first target that fails."""
+    readings: dict[str, Reading] = {}
+    for target, reader in readers.items():
+        observer.notify(Event(site.name, Step.READING, target))
+        readings[target] = Reading(reader.probe(), reader.read(), endpoint_of(reader))
+        observer.notify(Event(site.name, Step.READ, target))
+    desired = with_secrets(desired_of(site), readings, resolve)
+    return build_plan(desired, readings, _notes(site))
+
+
+def endpoint_of(reader: Reader) -> str:
+    return str(getattr(reader, "endpoint", ""))
+
+
+def with_secrets(desired: Desired, readings: Mapping[str, Reading], resolve: Resolve) -> Desired:
+    """Resolve the secrets that a driver will compare or write, and no others."""
+    resources = {
+        address: _resolved(resource, readings[address.target].facts.capabilities, resolve)
+        if address.target in readings
+        else resource
+        for address, resource in desired.resources.items()
+    }
+    return replace(desired, resources=resources)
+
+
+def _resolved(resource: Resource, capabilities: Capabilities, resolve: Resolve) -> Resource:
+    def value_of(name: str, value: Value) -> Value:
+        wanted = capabilities.of(resource.kind, name).ability is Ability.MANAGED
+        return resolve(value) if isinstance(value, SecretRef) and wanted else value
+
+    return replace(resource, fields={name: value_of(name, value) for name, value in resource.fields.items()})
+
+
+def _notes(site: Site) -> tuple[str, ...]:
+    """Declarations that this version does not act on: said, not passed over."""
+    cameras = [str(camera.number) for camera in site.cameras or () if camera.axis]
+    if not cameras:
+        return ()
+    return (f"axis settings of camera {', '.join(cameras)} are declared; no driver for cameras exists yet",)

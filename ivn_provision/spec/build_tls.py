@@ -1,0 +1,22 @@
+"""`tls:` of a connection -> `Tls`."""
+
+from __future__ import annotations
+
+import os
+
+from ivn_provision.spec.shapes import TlsData
+from ivn_provision.spec.site import Places, Tls
+
+_VERIFY = Tls()
+_OFF = Tls("off")
+
+
+def build_tls(data: TlsData, pointer: str, places: Places) -> Tls:
+    """A CA's path is relative to the file that says it, and absolute in the result."""
+    if isinstance(data, str):
+        return _OFF if data == "off" else _VERIFY
+    if "ca" in data:
+        folder = os.path.dirname(os.path.abspath(places.place(f"{pointer}/ca").path))
+        return Tls("ca", os.path.normpath(os.path.join(folder, os.path.expanduser(data["ca"]))))
+    digest = data["fingerprint"].removeprefix("sha256:").replace(":", "")
+    return Tls("fingerprint", digest.lower())

@@ -1,0 +1,120 @@
+"""Paths of a command line -> site files, each with the folder of its fleet.
+
+A fleet's folder holds `fleet.yml`, `groups/NAME.yml` and, at any depth, site files (`*.yml`). Hidden files and
+folders and `waivers.yml` are no sites.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ivn_provision.diagnostics import Diagnostic, Place, Severity
+from ivn_provision.errors import UsageProblem
+
+FLEET_FILE = "fleet.yml"
+GROUPS = "groups"
+_NOT_SITES = frozenset({FLEET_FILE, "waivers.yml"})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the paths of a command line name. `sites` are (path, folder of the fleet), in path order."""
+
+    sites: tuple[tuple[str, str], ...]
+    roots: tuple[str, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def discover(paths: Sequence[str]) -> Found:
+    """Raises UsageProblem for a path that is not there."""
+    sites: dict[str, str] = {}
+    roots: dict[str, None] = {}
+    found: list[Diagnostic] = []
+    for path in paths:
+        if os.path.isdir(path):
+            root = fleet_root(path)
+            roots[root] = None
+            for file, its_root in _walk(path, root, found):
+                sites.setdefault(file, its_root)
+                roots[its_root] = None
+        elif os.path.lexists(path):
+            _one_file(path, sites, roots)
+        else:
+            raise UsageProblem(
+                f"{path}: no such file or folder", next_step="Name a site file or a fleet's folder."
+            )
+    return Found(tuple(sorted(sites.items())), tuple(roots), tuple(found))
+
+
+def fleet_root(folder: str) -> str:
+    """The nearest folder with a `fleet.yml`, from `folder` upwards as far as its repository; else `folder`."""
+    here = folder
+    for _ in range(64):
+        if os.path.isfile(os.path.join(here, FLEET_FILE)):
+            return here
+        if os.path.exists(os.path.join(here, ".git")) or os.path.ismount(here):
+            return folder
+        here = _parent(here)
+    return folder
+
+
+def group_files(root: str) -> dict[str, str]:
+    """Group name -> path of its file."""
+    folder = os.path.join(root, GROUPS)
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return {}
+    visible = (name for name in names if name.endswith(".yml") and not name.startswith("."))
+    return {name.removesuffix(".yml"): os.path.join(folder, name) for name in visible}
+
+
+def fleet_file(root: str) -> str | None:
+    """The path of the fleet's defaults, if there are any."""
+    path = os.path.join(root, FLEET_FILE)
+    return path if os.path.lexists(path) else None
+
+
+def _one_file(path: str, sites: dict[str, str], roots: dict[str, None]) -> None:
+    folder = os.path.dirname(path) or "."
+    if os.path.basename(path) == FLEET_FILE:
+        roots[folder] = None
+    elif os.path.basename(os.path.abspath(folder)) == GROUPS and path.endswith(".yml"):
+        roots[_parent(folder)] = None
+    else:
+        sites.setdefault(path, fleet_root(folder))
+
+
+def _walk(folder: str, root: str, found: list[Diagnostic]) -> Iterator[tuple[str, str]]:
+    for here, folders, files in os.walk(folder):
+        its_root = root if here == folder else fleet_root(here)
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not (name == GROUPS and here == its_root)
+        )
+        prefix = "" if here == "." else here
+        for name in files:
+            if name.startswith(".") or name in _NOT_SITES:
+                continue
+            path = os.path.join(prefix, name)
+            if name.endswith(".yml"):
+                yield path, its_root
+            elif name.endswith(".yaml"):
+                found.append(_not_read(path))
+
+
+def _not_read(path: str) -> Diagnostic:
+    place = Place(path, 1, 1, 1, 1)
+    hint = "Rename it to end in .yml, or move it out of the fleet's folder."
+    return Diagnostic(
+        Severity.WARNING, "SCH043", "the file is not read: site files end in .yml", place, hint=hint
+    )
+
+
+def _parent(folder: str) -> str:
+    """`folder/..`, written as short as it can be; stays relative as long as that is possible."""
+    normal = os.path.normpath(folder)
+    if normal in {".", ""} or normal.endswith(".."):
+        return os.path.join(normal, "..") if normal.endswith("..") else ".."
+    return os.path.dirname(normal) or "."

@@ -1,0 +1,174 @@
+"""What went wrong on a WinRM connection, in words and with a next step (`facts/winrm.md`, 6)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from ivn_provision.errors import (
+    AuthenticationFailed,
+    IvnError,
+    ProtocolFault,
+    Refused,
+    TargetError,
+    TlsFailed,
+    Unreachable,
+)
+from ivn_provision.transports.deadline import exceeded
+
+_SHELLS = (
+    "the recorder has no free WinRM shell for this account",
+    "wait three minutes for idle shells to end, or log off other remote sessions",
+)
+_OPERATIONS = ("the recorder's WinRM quota is used up", "wait a minute, then try again")
+_GONE = ("the WinRM shell ended on the recorder", "try again; look whether the machine restarted")
+_DENIED = (
+    "access denied",
+    "the account needs to be a local administrator with an unfiltered token (LocalAccountTokenFilterPolicy)",
+)
+_FAULTS: Mapping[int, tuple[str, str]] = {
+    2150859173: _SHELLS,
+    2150859236: _SHELLS,
+    2150859179: _SHELLS,
+    2150859237: _SHELLS,
+    2150859174: _OPERATIONS,
+    2150859240: _OPERATIONS,
+    2150859241: _OPERATIONS,
+    2150859175: _OPERATIONS,
+    2150859176: _OPERATIONS,
+    2150858843: _GONE,
+    2150859204: _GONE,
+    2150859230: _GONE,
+    995: _GONE,
+    5: _DENIED,
+    2147942405: _DENIED,
+}
+
+
+def classify(error: Exception, *, endpoint: str, username: str, doing: str, seconds: float) -> IvnError:
+    """Any exception of pywinrm, requests, urllib3 or the XML parser -> one of our errors."""
+    if isinstance(error, IvnError):
+        return error
+    from requests import exceptions as http
+    from winrm import exceptions as winrm
+
+    ways: tuple[tuple[tuple[type[Exception], ...], Callable[[], TargetError]], ...] = (
+        ((winrm.InvalidCredentialsError,), lambda: _refused_account(endpoint, username)),
+        ((http.ConnectTimeout,), lambda: _silent(endpoint)),
+        ((http.ReadTimeout, TimeoutError), lambda: exceeded(seconds, endpoint=endpoint, doing=doing)),
+        ((http.SSLError,), lambda: _tls(error, endpoint)),
+        ((http.ConnectionError, http.ChunkedEncodingError), lambda: _connection(error, endpoint, doing)),
+        ((winrm.WSManFaultError,), lambda: _fault(error, endpoint)),
+        ((winrm.WinRMTransportError,), lambda: _status(int(getattr(error, "code", 0)), endpoint)),
+        ((OSError,), lambda: _local(error, endpoint, doing)),
+    )
+    for classes, make in ways:
+        if isinstance(error, classes):
+            return make()
+    return _strange(error, endpoint, doing)
+
+
+def _silent(endpoint: str) -> TargetError:
+    return Unreachable(
+        f"no answer from {endpoint}",
+        endpoint=endpoint,
+        next_step="is the machine on? A firewall (or a Public network profile) swallows WinRM silently",
+    )
+
+
+def _local(error: Exception, endpoint: str, doing: str) -> TargetError:
+    if "TLS CA certificate bundle" not in str(error):
+        return _strange(error, endpoint, doing)
+    return TlsFailed(
+        "the CA file that verifies the recorder is not there",
+        endpoint=endpoint,
+        next_step="look at nvr.connect.tls; the lab writes its own when it starts (`ivn-provision lab up`)",
+    )
+
+
+def _strange(error: Exception, endpoint: str, doing: str) -> TargetError:
+    return ProtocolFault(
+        f"{endpoint} did not answer as WinRM does while {doing} ({type(error).__name__})",
+        endpoint=endpoint,
+        next_step="see what listens on that port; WinRM is 5985 (HTTP) or 5986 (HTTPS)",
+    )
+
+
+def _refused_account(endpoint: str, username: str) -> TargetError:
+    return AuthenticationFailed(
+        f"the recorder refused the account {username!r}",
+        endpoint=endpoint,
+        next_step="check nvr.connect.username and its secret; it is not tried again, so that the account is not locked",
+    )
+
+
+def _tls(error: Exception, endpoint: str) -> TargetError:
+    text = str(error)
+    if "UNSUPPORTED_PROTOCOL" in text or "WRONG_VERSION_NUMBER" in text:
+        summary = f"{endpoint} speaks no TLS that this machine accepts"
+        step = "is it an HTTP port? Windows 7 and 2008 R2 offer TLS 1.0 only: enable TLS 1.2 there"
+    elif "ingerprint" in text:
+        summary = f"the certificate of {endpoint} is not the pinned one"
+        step = "compare nvr.connect.tls.fingerprint with the certificate on the recorder"
+    else:
+        cause = re.search(r"certificate verify failed: ([^(]+)", text)
+        summary = f"the certificate of {endpoint} is not trusted" + (
+            f": {cause.group(1).strip()}" if cause else ""
+        )
+        step = "give nvr.connect.tls a CA file or the certificate's SHA-256 fingerprint"
+    return TlsFailed(summary, endpoint=endpoint, next_step=step)
+
+
+def _connection(error: Exception, endpoint: str, doing: str) -> TargetError:
+    text = str(error)
+    if "Connection refused" in text:
+        return Unreachable(
+            f"nothing listens on {endpoint}",
+            endpoint=endpoint,
+            next_step="run `winrm quickconfig` on the recorder, and check host and port in nvr.connect",
+        )
+    if "Name or service not known" in text or "getaddrinfo" in text or "resolve" in text:
+        return Unreachable(
+            f"the name in {endpoint} is unknown",
+            endpoint=endpoint,
+            next_step="check nvr.connect.host; an IP address needs no DNS",
+        )
+    if "IncompleteRead" in text or "aborted" in text or "reset" in text:
+        return ProtocolFault(
+            f"{endpoint} broke the connection while {doing}",
+            endpoint=endpoint,
+            next_step="try again; if it stays, look at the recorder's WinRM event log",
+        )
+    return Unreachable(
+        f"no connection to {endpoint}", endpoint=endpoint, next_step="check the route and the firewall"
+    )
+
+
+def _fault(error: Exception, endpoint: str) -> TargetError:
+    codes = [getattr(error, "wsman_fault_code", None), getattr(error, "wmierror_code", None)]
+    for code in codes:
+        known = _FAULTS.get(code) if isinstance(code, int) else None
+        if known:
+            return Refused(f"{known[0]} (WinRM fault {code})", endpoint=endpoint, next_step=known[1])
+    return ProtocolFault(
+        f"{endpoint} answered with a WinRM fault ({codes[0]})",
+        endpoint=endpoint,
+        next_step="look the number up in the recorder's WinRM event log",
+    )
+
+
+def _status(code: int, endpoint: str) -> TargetError:
+    steps = {
+        400: "another program may have used the connection; try again",
+        404: "this is a web server, but not WinRM: check the port",
+        405: "this is a web server, but not WinRM: check the port",
+        413: "the recorder takes smaller messages only: raise MaxEnvelopeSizekb there",
+        500: "the recorder wants encryption: use auth ntlm, or HTTPS",
+        502: "a proxy answers for the recorder: connect without it",
+        503: "the WinRM service is starting or overloaded: wait and try again",
+    }
+    return ProtocolFault(
+        f"{endpoint} answered HTTP {code}",
+        endpoint=endpoint,
+        next_step=steps.get(code, "see what listens on that port"),
+    )

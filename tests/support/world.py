@@ -1,0 +1,78 @@
+"""A lab with site files, and the product run against it in this process."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ivn_provision.lab.lab import Lab
+from ivn_provision.lab.sites import generated_sites
+from ivn_provision.run.engine import SiteOutcome, apply_sites, plan_sites
+from ivn_provision.run.events import Event
+from ivn_provision.run.targets import Opener
+from ivn_provision.secret import Secret, SecretRef
+from ivn_provision.spec.fleet import find_site
+from ivn_provision.spec.secrets import resolve
+from ivn_provision.spec.site import Site
+
+
+@dataclass
+class Events:
+    """An observer that keeps everything."""
+
+    seen: list[Event] = field(default_factory=list)
+
+    def notify(self, event: Event) -> None:
+        self.seen.append(event)
+
+
+@dataclass
+class World:
+    """A running lab with `sites/` beside it."""
+
+    lab: Lab
+    folder: Path
+    runs: int = 0
+    secrets: set[str] = field(default_factory=set)
+
+    def site(self, name: str) -> Site:
+        return find_site(self.folder, name)
+
+    def opener(self, deadline: float = 20.0) -> Opener:
+        self.runs += 1
+        return Opener(secret=self._resolve, run_id=f"test-{self.runs}", deadline_seconds=deadline)
+
+    def _resolve(self, reference: SecretRef) -> Secret:
+        found = resolve(reference, {})
+        self.secrets.add(found.reveal())
+        return found
+
+    def plan(self, *names: str, deadline: float = 20.0) -> tuple[SiteOutcome, ...]:
+        return plan_sites([self.site(name) for name in names], self.opener(deadline), Events())
+
+    def apply(self, *names: str, deadline: float = 20.0) -> tuple[SiteOutcome, ...]:
+        return apply_sites([self.site(name) for name in names], self.opener(deadline), Events(), None)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Change the text of a site file; the old text must be there."""
+        path = self.folder / f"{name}.yml"
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{old!r} is not in {path.name}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def own_addresses() -> str:
+    """Two octets of loopback that no other lab of this machine is likely to use at the same time."""
+    return f"127.{random.randint(2, 250)}"
+
+
+@contextmanager
+def started(folder: Path, *, count: int = 1) -> Iterator[World]:
+    """A lab of `count` generated sites (`lab-0001`...) with their site files."""
+    sites = generated_sites(count, own_addresses())
+    with Lab(folder / "lab", sites, portal_port=0, mail_port=0) as lab:
+        lab.write_sites(folder / "sites")
+        yield World(lab, folder / "sites")

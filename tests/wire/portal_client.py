@@ -1,0 +1,51 @@
+"""A small portal client for the lab's own tests: httpx, a token, and the lab's CA."""
+
+from __future__ import annotations
+
+import ssl
+
+import httpx
+
+from ivn_provision.lab.lab import Lab
+
+SITE = {"name": "Harbor Marina", "location_address": "127.0.0.1", "time_zone": "America/New_York"}
+DEVICE = {"make": "Milestone", "model": "XProtect Professional", "event_server_port": 1234, "username": "ivnview"}
+PIN = {"camera": 10, "event_type": "perimeter"}
+HARBOR = "/sites/harbor-marina"
+NVR = HARBOR + "/devices/nvr"
+
+
+def secret(lab: Lab, name: str) -> str:
+    """The value of one of the lab's secret files."""
+    return lab.secret_file(name).read_text().strip()
+
+
+def anonymous(lab: Lab) -> httpx.Client:
+    """A client without a token."""
+    context = ssl.create_default_context(cafile=str(lab.ca_file))
+    return httpx.Client(base_url=lab.portal_url, verify=context, trust_env=False, timeout=5)
+
+
+def token(client: httpx.Client, lab: Lab, scope: str = "") -> str:
+    """A bearer token."""
+    form = {"grant_type": "client_credentials", "client_id": "northside", "client_secret": secret(lab, "portal-client")}
+    answer = client.post("/oauth/token", data=form | ({"scope": scope} if scope else {}))
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["access_token"])
+
+
+def authorised(lab: Lab, scope: str = "") -> httpx.Client:
+    """A client with a token."""
+    client = anonymous(lab)
+    client.headers["Authorization"] = f"Bearer {token(client, lab, scope)}"
+    return client
+
+
+def create_harbor(client: httpx.Client, *, event_port: int = 1234) -> str:
+    """harbor-marina with a device and pins 2H and 2S; its SMTP account id."""
+    assert client.put(HARBOR, json=SITE).status_code == 201
+    device = client.put(NVR, json=DEVICE | {"event_server_port": event_port, "password": "first-password"})
+    assert device.status_code == 201, device.text
+    for source in ("hardware", "soft"):
+        assert client.put(f"{NVR}/alarm-inputs/{source}/2", json=PIN).status_code == 201
+    return str(device.json()["smtp"]["account_id"])
