@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ivn_provision.cli.shared import (
+    echo,
     errors_by_site,
     exit_code,
     load_sites,
@@ -48,7 +49,7 @@ def command(*, names: tuple[str, ...], folder: Path, form: str, deadline: float,
     with progress(len(sites), live=auto_approve) as observer:
         outcomes = apply_sites(sites, opener(deadline), observer, None if auto_approve else _ask)
     if form == "json":
-        click.echo(json.dumps(_document(outcomes), indent=2))
+        echo(json.dumps(_document(outcomes), indent=2))
     else:
         _show(outcomes, shown=not auto_approve)
     show_errors(outcomes)
@@ -58,7 +59,7 @@ def command(*, names: tuple[str, ...], folder: Path, form: str, deadline: float,
 def _ask(plan: SitePlan) -> bool:
     from ivn_provision.report.plan_text import render
 
-    click.echo(render((plan,), paint()))
+    echo(render((plan,), paint()))
     answer: str = click.prompt(f"\nApply these changes to {plan.site}? Only 'yes' is accepted", default="no")
     return answer.strip() == "yes"
 
@@ -69,9 +70,9 @@ def _show(outcomes: Sequence[SiteOutcome], *, shown: bool) -> None:
 
     for outcome in outcomes:
         if outcome.plan is not None and (not shown or outcome.plan.is_empty or not outcome.plan.workable):
-            click.echo(render((outcome.plan,), paint()))
+            echo(render((outcome.plan,), paint()))
         if text := render_outcome(outcome, paint()):
-            click.echo(text)
+            echo(text)
 
 
 def _document(outcomes: Sequence[SiteOutcome]) -> dict[str, object]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ivn_provision.cli.shared import (
+    echo,
     errors_by_site,
     exit_code,
     load_sites,
@@ -36,9 +37,9 @@ def command(*, names: tuple[str, ...], folder: Path, form: str, deadline: float)
         outcomes = plan_sites(sites, opener(deadline), observer)
     plans = tuple(each.plan for each in outcomes if each.plan is not None)
     if form == "json":
-        click.echo(json.dumps(to_json(plans, timestamp=now(), errors=errors_by_site(outcomes)), indent=2))
+        echo(json.dumps(to_json(plans, timestamp=now(), errors=errors_by_site(outcomes)), indent=2))
     elif plans:
-        click.echo(render(plans, paint(), drift=True))
+        echo(render(plans, paint(), drift=True))
     show_errors(outcomes)
     drifted = any(not plan.is_empty for plan in plans)
     raise SystemExit(exit_code(outcomes) or (2 if drifted else 0))

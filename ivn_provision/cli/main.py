@@ -86,14 +86,14 @@ def main() -> NoReturn:
 
 def show_error(error: IvnError) -> None:
     """Write an error to stderr, with the diagnostics that it carries."""
-    from ivn_provision.cli.shared import paint
+    from ivn_provision.cli.shared import echo, paint
     from ivn_provision.report.errors_text import render_error
 
     if isinstance(error, SpecError) and error.diagnostics:
         from ivn_provision.cli.shared import render_diagnostics
 
-        click.echo(render_diagnostics(error.diagnostics), err=True)
-    click.echo(render_error(error, paint(err=True)), err=True)
+        echo(render_diagnostics(error.diagnostics), err=True)
+    echo(render_error(error, paint(err=True)), err=True)
 
 
 if __name__ == "__main__":

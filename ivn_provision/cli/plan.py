@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ivn_provision.cli.shared import (
+    echo,
     errors_by_site,
     exit_code,
     load_sites,
@@ -47,9 +48,9 @@ def command(
     if out is not None:
         write_text(out, json.dumps(document, indent=2) + "\n")
     if form == "json":
-        click.echo(json.dumps(document, indent=2))
+        echo(json.dumps(document, indent=2))
     elif plans:
-        click.echo(render(plans, paint()))
+        echo(render(plans, paint()))
     show_errors(outcomes)
     code = exit_code(outcomes)
     differs = any(not plan.is_empty for plan in plans)

@@ -53,6 +53,11 @@ def paint(*, err: bool = False) -> Paint:
     return paint_for(is_terminal=stream.isatty(), env=os.environ)
 
 
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a report. click strips colour from what is no terminal, so say when it is wanted there too."""
+    click.echo(text, err=err, color=paint(err=err).on or None)
+
+
 def load_sites(folder: Path, names: Sequence[str]) -> tuple[Site, ...]:
     """The named sites, or all of the fleet. Raises SpecError if one of them has errors."""
     from ivn_provision.errors import SpecError
@@ -92,7 +97,7 @@ def show_errors(outcomes: Iterable[SiteOutcome]) -> None:
 
     for outcome in outcomes:
         if outcome.error is not None:
-            click.echo(render_error(outcome.error, paint(err=True)), err=True)
+            echo(render_error(outcome.error, paint(err=True)), err=True)
 
 
 def exit_code(outcomes: Iterable[SiteOutcome]) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ivn_provision.cli.shared import paint
+from ivn_provision.cli.shared import echo, paint
 from ivn_provision.errors import PlanError
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -23,7 +23,7 @@ def command(file: Path, form: str) -> None:
 
     data = read_plan(file)
     plans = from_json(data)
-    click.echo(json.dumps(data, indent=2) if form == "json" else render(plans, paint()))
+    echo(json.dumps(data, indent=2) if form == "json" else render(plans, paint()))
 
 
 def read_plan(file: Path) -> object:

@@ -41,8 +41,7 @@ class AsgiServer:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Returns when requests are answered. `_serve` is `serve` without its signal handling, which is
-        for main threads."""
+        """Returns when requests are answered. In a thread that is not the main one `serve` leaves signals alone."""
         self._task = asyncio.create_task(self._server.serve(sockets=[self._sock]))
         async with asyncio.timeout(_START_SECONDS):
             while not self._server.started:
@@ -51,9 +50,16 @@ class AsgiServer:
                 await asyncio.sleep(0.005)
 
     async def stop(self) -> None:
-        """Finish requests for at most one second, then close."""
+        """Finish requests for at most one second, then close, also what a silent peer keeps open."""
         if self._task is None:
             self._sock.close()
             return
         self._server.should_exit = True
         await self._task
+        for connection in tuple(self._server.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if isinstance(transport, asyncio.Transport):
+                transport.abort()
+        # an abort takes effect in the next rounds of the loop: TLS first, then the socket below
+        for _ in range(3):
+            await asyncio.sleep(0)

@@ -47,7 +47,7 @@ def counters_of(assembly: Assembly) -> Json:
     """All counters: portal, mail, and per recorder."""
     return {
         "portal": assembly.portal.counter_values(),
-        "mail": dataclasses.asdict(assembly.mail.counters),
+        "mail": _plain(assembly.mail.counters),
         "recorders": {key: _plain(nvr.counters) for key, nvr in assembly.nvrs.items()},
     }
 

@@ -137,7 +137,7 @@ def _events(site: Site) -> Iterator[Resource]:
                 "device": camera.hardware.address if camera else None,
                 "input": event.input,
                 "edge": event.edge,
-                "camera": str(event.camera),
+                "camera": event.camera,
                 "email": event.email,
                 "record": event.record,
             },

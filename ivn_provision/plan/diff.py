@@ -73,14 +73,19 @@ def _create(resource: Resource, capabilities: Capabilities, found: Differences) 
     fields, by_hand = [], []
     for name, value in resource.fields.items():
         capability = capabilities.of(resource.kind, name)
-        change = FieldChange(name, UNSET, value, reason=capability.reason if manual else "")
+        change = FieldChange(name, UNSET, value)
         if manual or capability.ability is Ability.MANAGED:
             fields.append(change)
         else:
             by_hand.append(FieldChange(name, UNSET, value, reason=capability.reason))
     found.changes.append(
         Change(
-            resource.address, Action.CREATE, tuple(fields), declared_at=resource.declared_at, manual=manual
+            resource.address,
+            Action.CREATE,
+            tuple(fields),
+            declared_at=resource.declared_at,
+            manual=manual,
+            reason=whole.reason if manual else "",
         )
     )
     if by_hand:
@@ -153,10 +158,7 @@ def _surplus(
     else:
         capability = capabilities.of(live.kind)
         manual = capability.ability is not Ability.MANAGED
-        fields = tuple(
-            FieldChange(name, value, UNSET, reason=capability.reason if manual else "")
-            for name, value in live.fields.items()
-        )
+        fields = tuple(FieldChange(name, value, UNSET) for name, value in live.fields.items())
         found.changes.append(
             Change(
                 live.address,
@@ -166,6 +168,7 @@ def _surplus(
                 digest=live.digest,
                 manual=manual,
                 title=live.title,
+                reason=capability.reason if manual else "",
             )
         )
 

@@ -96,4 +96,6 @@ def _name_of(value: LiveRef, names: Mapping[str, Address]) -> Value:
     address = names.get(value.handle)
     if address is None:
         return "(none)"
-    return f"{address.kind}/{address.key}" if value.with_kind else address.key
+    if value.with_kind:
+        return f"{address.kind}/{address.key}"
+    return int(address.key) if address.key.isdecimal() else address.key

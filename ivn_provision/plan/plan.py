@@ -34,7 +34,8 @@ class Change:
 
     `manual`: a person must do it. `blocked_by`: a manual change that must happen first; the tool then
     leaves this one alone. `handle` and `digest` are the live object's, "" for a create; the driver
-    compares the digest on the far side before it writes.
+    compares the digest on the far side before it writes. `reason` says why the tool cannot make or remove
+    the whole object.
     """
 
     address: Address
@@ -46,6 +47,7 @@ class Change:
     manual: bool = False
     blocked_by: Address | None = None
     title: str = ""
+    reason: str = ""
 
     @property
     def workable(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from ivn_provision import __version__
 from ivn_provision.diagnostics import Place
 from ivn_provision.errors import PlanError
+from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.resource import Address
 from ivn_provision.plan.plan import (
     Action,
@@ -120,6 +121,7 @@ def _change(change: Change) -> dict[str, Any]:
         "manual": change.manual,
         "blocked_by": str(change.blocked_by) if change.blocked_by else None,
         "title": change.title,
+        "reason": change.reason,
         "digest": change.digest,
         "declared_at": {"path": place.path, "line": place.line, "column": place.column} if place else None,
         "fields": [
@@ -171,11 +173,11 @@ def _read_site(data: Any) -> SitePlan:
         changes=tuple(_read_change(each) for each in _list(data, "changes")),
         unchanged=int(data["unchanged"]),
         foreign=tuple(
-            Foreign(Address.parse(each["address"]), str(each["title"]), str(each["why"]))
+            Foreign(_address(each["address"]), str(each["title"]), str(each["why"]))
             for each in _list(data, "foreign")
         ),
         unverified=tuple(
-            Unverified(Address.parse(each["address"]), str(each["field"]), str(each["reason"]))
+            Unverified(_address(each["address"]), str(each["field"]), str(each["reason"]))
             for each in _list(data, "unverified")
         ),
         facts=tuple(
@@ -192,10 +194,18 @@ def _read_site(data: Any) -> SitePlan:
     )
 
 
+def _address(text: object) -> Address:
+    """An address of a kind that this tool knows."""
+    address = Address.parse(str(text))
+    if address.kind not in KINDS:
+        raise ValueError(f"unknown kind {address.kind}")
+    return address
+
+
 def _read_change(data: Any) -> Change:
     place = data["declared_at"]
     return Change(
-        address=Address.parse(data["address"]),
+        address=_address(data["address"]),
         action=Action(data["action"]),
         fields=tuple(
             FieldChange(
@@ -210,6 +220,7 @@ def _read_change(data: Any) -> Change:
         digest=str(data["digest"]),
         declared_at=Place(str(place["path"]), int(place["line"]), int(place["column"])) if place else None,
         manual=bool(data["manual"]),
-        blocked_by=Address.parse(data["blocked_by"]) if data["blocked_by"] else None,
+        blocked_by=_address(data["blocked_by"]) if data["blocked_by"] else None,
         title=str(data["title"]),
+        reason=str(data["reason"]),
     )

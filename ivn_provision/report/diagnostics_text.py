@@ -36,7 +36,7 @@ def _block(found: Diagnostic, source_line: SourceLine, paint: Paint) -> str:
     if found.place is not None:
         lines += excerpts.lines(found.place, "-->", "", colour)
     elif found.site:
-        lines.append(f"{pad}{paint('-->', 'blue')} site {safe(found.site)}")
+        lines.append(f"{pad[1:]}{paint('-->', 'blue')} site {safe(found.site)}")
     for related in found.related:
         lines += excerpts.lines(related.place, ":::", related.message, "blue")
     for label, text in (
@@ -59,7 +59,7 @@ class _Excerpts:
 
     def lines(self, place: Place, arrow: str, message: str, colour: str) -> list[str]:
         pad, bar = " " * self.width, self.paint("|", "blue")
-        head = f"{pad}{self.paint(arrow, 'blue')} {safe(place.path)}:{place.line}:{place.column}"
+        head = f"{pad[1:]}{self.paint(arrow, 'blue')} {safe(place.path)}:{place.line}:{place.column}"
         text = self.source_line(place.path, place.line)
         if not text.strip():
             return [head, f"{pad}{bar} {safe(message)}"] if message else [head]

@@ -80,6 +80,8 @@ def _change(change: Change, paint: Paint, *, drift: bool) -> Iterator[str]:
     yield f"  {paint('# ' + safe(str(change.address)), 'bold')} {_words(change, drift=drift)}"
     if change.title and change.title != change.address.key and change.action is not Action.DELETE:
         yield paint(f"  # on the target: {safe(change.title)}", "dim")
+    if change.reason:
+        yield paint(f"  # {safe(change.reason)}", "dim")
     yield f"  {paint(sign, colour)} {KINDS[change.address.kind].title}{key} {{"
     shown = [each for each in change.fields if _worth_showing(change, each)]
     width = max((len(each.name) for each in shown), default=0)

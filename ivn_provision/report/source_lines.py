@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -12,11 +14,12 @@ SourceLine = Callable[[str, int], str]
 _MASK = "********"
 _SECRET_VALUE = re.compile(
     r"""(?ix) ( [\w.-]* (?:pass|secret|token|pwd|credential|private_key) [\w.-]* ["']? \s* : \s+ )
-        (?! !secret | !ref | [{\[] | \s | $ ) .+ $"""
+        (?! !secret\s+(?:env|file|keyring): | !ref\b | \s | $ ) .+ $"""
 )
 _OPEN_SECRET = re.compile(
-    r"""(?ix) (?:pass|secret|token|pwd|credential|private_key) [\w.-]* ["']? \s* : \s* (?! !secret | !ref ) (?: [|>"'] .* )? $"""
+    r"""(?ix) (?:pass|secret|token|pwd|credential|private_key) [\w.-]* ["']? \s* : \s* (?: [|>"'\[{] .* )? $"""
 )
+_USER_INFORMATION = re.compile(r"://[^/\s@]*@")
 _MAX_LINE = 400
 
 
@@ -33,7 +36,7 @@ def masked(lines: tuple[str, ...], line: int) -> str:
     text = lines[line - 1][:_MAX_LINE]
     if _continues_secret(lines, line):
         return re.sub(r"\S.*", _MASK, text)
-    return _SECRET_VALUE.sub(rf"\1{_MASK}", text)
+    return _USER_INFORMATION.sub(f"://{_MASK}@", _SECRET_VALUE.sub(rf"\1{_MASK}", text))
 
 
 def _continues_secret(lines: tuple[str, ...], line: int) -> bool:
@@ -49,12 +52,19 @@ def _indent(text: str) -> int:
     return len(text) - len(text.lstrip(" \t"))
 
 
-@lru_cache(maxsize=64)
 def _lines(path: str) -> tuple[str, ...]:
     try:
-        with open(path, "rb") as file:
-            content = file.read(1024 * 1024)
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return ()
+        return _read(path, status.st_mtime_ns, status.st_size)
     except (OSError, ValueError):
         return ()
+
+
+@lru_cache(maxsize=64)
+def _read(path: str, _changed: int, _size: int) -> tuple[str, ...]:
+    with open(path, "rb") as file:
+        content = file.read(1024 * 1024)
     text = content.decode("utf-8-sig", errors="replace")
     return tuple(line.removesuffix("\r") for line in text.split("\n"))

@@ -60,7 +60,9 @@ def check_paths(
     unchanged = 0
     with collector_paused():
         for path, root in found.sites:
-            result, known = _check_one(path, levels.setdefault(root, Levels(root)), rules, cache)
+            if root not in levels:
+                levels[root] = Levels(root)
+            result, known = _check_one(path, levels[root], rules, cache)
             diagnostics += result.diagnostics
             keys += result.keys
             unchanged += known

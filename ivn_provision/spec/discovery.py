@@ -62,7 +62,7 @@ def fleet_root(folder: str) -> str:
 
 def group_files(root: str) -> dict[str, str]:
     """Group name -> path of its file."""
-    folder = os.path.join(root, GROUPS)
+    folder = _join(root, GROUPS)
     try:
         names = sorted(os.listdir(folder))
     except OSError:
@@ -73,7 +73,7 @@ def group_files(root: str) -> dict[str, str]:
 
 def fleet_file(root: str) -> str | None:
     """The path of the fleet's defaults, if there are any."""
-    path = os.path.join(root, FLEET_FILE)
+    path = _join(root, FLEET_FILE)
     return path if os.path.lexists(path) else None
 
 
@@ -93,11 +93,10 @@ def _walk(folder: str, root: str, found: list[Diagnostic]) -> Iterator[tuple[str
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and not (name == GROUPS and here == its_root)
         )
-        prefix = "" if here == "." else here
         for name in files:
             if name.startswith(".") or name in _NOT_SITES:
                 continue
-            path = os.path.join(prefix, name)
+            path = _join(here, name)
             if name.endswith(".yml"):
                 yield path, its_root
             elif name.endswith(".yaml"):
@@ -110,6 +109,11 @@ def _not_read(path: str) -> Diagnostic:
     return Diagnostic(
         Severity.WARNING, "SCH043", "the file is not read: site files end in .yml", place, hint=hint
     )
+
+
+def _join(folder: str, name: str) -> str:
+    """Without a leading `./`: paths in reports are as short as they can be."""
+    return os.path.join("" if folder == "." else folder, name)
 
 
 def _parent(folder: str) -> str:

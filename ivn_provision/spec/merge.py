@@ -9,7 +9,7 @@ stays in the tree as a tombstone and is dropped when the tree becomes plain data
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ivn_provision.spec.nodes import Content, Node
 
@@ -91,12 +91,12 @@ def _merge_items(low: list[Node], high: list[Node], keys: tuple[str, ...]) -> li
 
 def _stack(lower: Node, upper: Node, value: Content, *, reset: bool) -> Node:
     below = lower if upper.below is None else _chain(upper.below, lower)
-    return replace(upper, value=value, below=below, reset=reset)
+    return Node(value, upper.start, upper.end, upper.key, upper.source, below, reset)
 
 
 def _chain(upper: Node, lower: Node) -> Node:
     below = lower if upper.below is None else _chain(upper.below, lower)
-    return replace(upper, below=below)
+    return Node(upper.value, upper.start, upper.end, upper.key, upper.source, below, upper.reset)
 
 
 def _kind(node: Node) -> type:

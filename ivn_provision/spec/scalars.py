@@ -86,13 +86,14 @@ def _decimal(text: str) -> Plain:
 
 
 def _float(text: str) -> Plain:
+    """A whole number written as 80.0 becomes an integer: JSON Schema counts it as one."""
     value = float(text)
     if not math.isfinite(value):
         return _too_long(text)
     exponent = text.lower().partition("e")[2]
     if exponent and (exponent[0] not in "+-" or "." not in text):
         return _differs(text, "text in YAML 1.1 and a number in YAML 1.2")
-    return value
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _odd_number(text: str) -> Plain:

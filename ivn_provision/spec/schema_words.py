@@ -56,11 +56,13 @@ class _Problem:
         return id(self.node) in unknown
 
     def shown(self) -> str:
-        """The value as it may be shown; '' for maps, lists and what may be a password."""
+        """The value as it may be shown; '' for maps, lists and what may hold a password (also in a URL)."""
         if self.instance is None or isinstance(self.instance, dict | list) or looks_secret(self.key):
             return ""
         text = str(self.instance).lower() if isinstance(self.instance, bool) else str(self.instance)
         text = "".join(each if each.isprintable() else "?" for each in text)
+        if "@" in text and ":" in text.partition("@")[0]:
+            return ""
         return f"`{text[:57]}...`" if len(text) > 60 else f"`{text}`"
 
     def at_value(self, code: str, summary: str, hint: str = "") -> Diagnostic:
@@ -79,7 +81,9 @@ def word_errors(name: str, plain: Plain, root: Node) -> list[Diagnostic]:
             found.setdefault((each.code, str(each.place), each.summary), each)
     if not found and not plain.unknown:
         return _undecided(schema, plain.data, root)
-    return sorted(found.values(), key=sort_key)
+    mistyped = {str(each.place) for each in found.values() if each.code == "SCH002"}
+    kept = (each for each in found.values() if each.code != "SCH005" or str(each.place) not in mistyped)
+    return sorted(kept, key=sort_key)
 
 
 def _unknown(problem: _Problem) -> Iterator[Diagnostic]:
@@ -100,7 +104,7 @@ def _missing(problem: _Problem) -> Iterator[Diagnostic]:
         if key not in problem.instance:
             about = _text(properties.get(key, {}).get("description"))
             where = f"`{problem.path}` has" if problem.path else "the site has"
-            yield problem.at_value("SCH004", f"{where} no `{key}`", f"Add `{key}:` {about}".rstrip())
+            yield problem.at_value("SCH004", f"{where} no `{key}`", f"Add `{key}`. {about}".rstrip())
 
 
 def _wrong_type(problem: _Problem) -> Iterator[Diagnostic]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import hashlib
 import json
 import os
 import re
@@ -78,26 +80,16 @@ def run_pwsh(command: Sequence[str], stdin: bytes = b"") -> bytes:
 
 def reply_bytes(stdout: bytes) -> tuple[str, bytes]:
     """Marker and the exact bytes between the markers, without the product's own decoder."""
-    found = re.fullmatch(rb"IVN-BEGIN (\w+) (\d+) ([0-9a-f]{64})\r?\n(.*?)\r?\nIVN-END \1\r?\n", stdout, re.DOTALL)
+    found = re.fullmatch(
+        rb"IVN-BEGIN (\w+) (\d+) ([0-9a-f]{64})\r?\n(.*?)\r?\nIVN-END \1\r?\n", stdout, re.DOTALL
+    )
     assert found, stdout[:500]
     lines = found[4].split()
     assert all(len(line) == 76 for line in lines[:-1])
-    reply = _gunzip(base64.b64decode(b"".join(lines), validate=True))
+    reply = gzip.decompress(base64.b64decode(b"".join(lines), validate=True))
     assert len(reply) == int(found[2])
-    assert _sha256(reply) == found[3].decode()
+    assert hashlib.sha256(reply).hexdigest() == found[3].decode()
     return found[1].decode(), reply
-
-
-def _gunzip(packed: bytes) -> bytes:
-    import gzip
-
-    return gzip.decompress(packed)
-
-
-def _sha256(content: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(content).hexdigest()
 
 
 def _line(job: Job) -> str:

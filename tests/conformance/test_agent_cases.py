@@ -20,7 +20,9 @@ from tests.unit.test_lab_agent_cases import machine
 CASES = Path(__file__).parents[1] / "cases" / "agent"
 NAMES = sorted(each.stem for each in CASES.glob("*.json"))
 PWSH = find_pwsh()
-needs_pwsh = pytest.mark.skipif(PWSH is None, reason="no PowerShell: neither IVN_PWSH, nor on the path, nor beside")
+needs_pwsh = pytest.mark.skipif(
+    PWSH is None, reason="no PowerShell: neither IVN_PWSH, nor on the path, nor beside"
+)
 
 
 @dataclass(frozen=True, slots=True)

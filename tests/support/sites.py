@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 
@@ -28,9 +28,7 @@ from ivn_provision.spec.site import (
 
 NUMBERS = st.integers(min_value=1, max_value=999)
 TEXT = st.text(
-    st.characters(
-        blacklist_categories=("Cs", "Cc", "Zl", "Zp", "Zs"), blacklist_characters="\ufffe\uffff\u2013"
-    )
+    st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Zs"], exclude_characters="\ufffe\uffff\u2013")
     | st.sampled_from("<>&'\"$`;]"),
     min_size=1,
     max_size=20,
@@ -77,19 +75,21 @@ def sites(draw: st.DrawFn) -> Site:
 
 @st.composite
 def _camera(draw: st.DrawFn, number: int, address: str) -> Camera:
-    modes = st.sampled_from(("always", "event", "motion", "motion_and_event", "never"))
+    names: tuple[Literal["always", "event", "motion", "motion_and_event", "never"], ...]
+    names = ("always", "event", "motion", "motion_and_event", "never")
+    modes = st.sampled_from(names)
     seconds = st.none() | st.integers(0, 60)
     return Camera(
         number=number,
         label=draw(TEXT),
         hardware=Hardware(address),
-        enabled=draw(st.none() | st.booleans()),
+        enabled=draw(st.one_of(st.none(), st.booleans())),
         video=Video(
-            draw(st.none() | st.sampled_from(("mjpeg", "h264"))),
-            draw(st.none() | TEXT),
+            draw(st.one_of(st.none(), st.sampled_from(("mjpeg", "h264")))),
+            draw(st.one_of(st.none(), TEXT)),
             draw(st.none() | st.integers(1, 30)),
         ),
-        recording=Recording(draw(st.none() | modes), draw(seconds), draw(seconds)),
+        recording=Recording(draw(st.one_of(st.none(), modes)), draw(seconds), draw(seconds)),
         axis=False,
         pointer=f"/cameras/{number}",
     )
@@ -112,7 +112,8 @@ def _event(draw: st.DrawFn, pin: int, camera: int) -> HardwareEvent:
 
 @st.composite
 def _generic(draw: st.DrawFn, pin: int) -> GenericEvent:
-    rule = draw(st.sampled_from(("match", "search")))
+    rules: tuple[Literal["match", "search"], ...] = ("match", "search")
+    rule = draw(st.sampled_from(rules))
     return GenericEvent(
         pin, draw(st.booleans()), draw(st.booleans()), rule, f"{pin} S", f"/generic_events/{pin}"
     )
@@ -123,6 +124,7 @@ def _mail(draw: st.DrawFn) -> Mail:
     account = Computed("portal.smtp_account_id")
     lines = draw(st.lists(TEXT, min_size=1, max_size=3))
     message = MailMessage(draw(st.booleans()), (account,), draw(TEXT), "\n".join(lines))
-    security = draw(st.sampled_from(("none", "starttls", "tls")))
+    securities: tuple[Literal["none", "starttls", "tls"], ...] = ("none", "starttls", "tls")
+    security = draw(st.sampled_from(securities))
     server = MailServer(account, draw(TEXT), draw(st.integers(1, 65535)), security, draw(TEXT), PASSWORD)
     return Mail(draw(st.none() | st.just(message)), draw(st.none() | st.just(server)))

@@ -42,13 +42,13 @@ _NEW_NODES = {
     "ternary_expression": "the ternary operator came with 7.0",
     "null_coalesce_expression": "?? came with 7.0",
     "pipeline_chain_tail": "&& and || came with 7.0",
-    "invocation_foreach_expression": ".ForEach and .Where came with 4.0",
+    "invocation_foreach_expression": ".ForEach came with 4.0",
+    "invocation_where_expression": ".Where came with 4.0",
     "trap_statement": "trap hides failures",
     "command_invocation_operator": "nothing is run by a name that is only known at run time",
 }
 _NEW_OPERATORS = re.compile(r"-[ci]?(?:not)?in|-sh[lr]", re.IGNORECASE)
 _NEW_VARIABLES = re.compile(r"\$(?:PSItem|PSScriptRoot|PSCommandPath|using:.*)", re.IGNORECASE)
-_NEW_MEMBERS = {"new": "::new() came with 5.0", "where": ".Where came with 4.0"}
 _EVALUATING_MEMBERS = frozenset({"create", "invokescript", "invoke", "expandstring", "newscriptblock"})
 
 Rule = Callable[[Node], str | None]
@@ -58,14 +58,21 @@ def problems(script: bytes) -> list[str]:
     """Every broken rule with its line."""
     root = Parser(Language(tree_sitter_pwsh.language())).parse(script).root_node
     own = frozenset(_text(each) for each in _walk(root) if each.type == "function_name")
-    rules: tuple[Rule, ...] = (_syntax, _node, _operator, _variable, _member, _type, _try, _duplicate_parameter)
+    rules: tuple[Rule, ...] = (
+        _syntax,
+        _node,
+        _operator,
+        _variable,
+        _member,
+        _type,
+        _try,
+        _duplicate_parameter,
+    )
     found = [] if script.isascii() else ["1: not ASCII"]
     found += _param_first(root)
     for node in _walk(root):
-        for rule in (*rules, lambda each: _command(each, own)):
-            problem = rule(node)
-            if problem:
-                found.append(f"{node.start_point.row + 1}: {problem}")
+        answers = [_command(node, own), *(rule(node) for rule in rules)]
+        found += [f"{node.start_point.row + 1}: {answer}" for answer in answers if answer]
     return found
 
 
@@ -115,7 +122,7 @@ def _member(node: Node) -> str | None:
     if _text(node).lower() in _EVALUATING_MEMBERS:
         # [IO.File]::Create makes a file
         return None if _owner(node) == "[IO.File]" else f"{_text(node)} may run text"
-    return _NEW_MEMBERS.get(_text(node).lower())
+    return "::new() came with 5.0" if _text(node).lower() == "new" else None
 
 
 def _owner(node: Node) -> str:
@@ -152,7 +159,9 @@ def _command(node: Node, own: frozenset[str]) -> str | None:
 def _duplicate_parameter(node: Node) -> str | None:
     if node.type != "parameter_list":
         return None
-    names = [_text(each).lower() for child in node.children for each in _walk(child) if each.type == "variable"]
+    names = [
+        _text(each).lower() for child in node.children for each in _walk(child) if each.type == "variable"
+    ]
     return "two parameters of one name" if len(names) != len(set(names)) else None
 
 

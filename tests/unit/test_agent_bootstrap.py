@@ -24,7 +24,12 @@ from ivn_provision.drivers.xprotect_e.bootstrap import (
 from ivn_provision.errors import ProtocolFault
 
 MARKER = "Marker0123456789ab"
-REPLY = {"agent": "1.0.0", "always": [], "protocol": 1, "steps": [{"ok": True, "verb": "facts", "x": "é" * 400}]}
+REPLY = {
+    "agent": "1.0.0",
+    "always": [],
+    "protocol": 1,
+    "steps": [{"ok": True, "verb": "facts", "x": "é" * 400}],
+}
 
 
 def framed(reply: bytes, marker: str = MARKER, size: int | None = None, sha: str | None = None) -> bytes:
@@ -67,7 +72,9 @@ def test_stdin_is_two_packed_parts_around_a_dot() -> None:
     assert lines[-1] == ""
     assert max(map(len, lines)) <= 1000
     dot = lines.index(".")
-    script, asked = (gzip.decompress(base64.b64decode("".join(part))) for part in (lines[:dot], lines[dot + 1 :]))
+    script, asked = (
+        gzip.decompress(base64.b64decode("".join(part))) for part in (lines[:dot], lines[dot + 1 :])
+    )
     assert script.decode() == "x = '日本'\n"
     assert json.loads(asked) == request
 
@@ -157,7 +164,17 @@ def test_damaged_packing_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", [b"", b"{", b"[]", b"null", b'{"protocol":1}', b'{"protocol":1,"steps":[1],"always":[]}', b"\xff", b"[" * 9999]
+    "reply",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"protocol":1}',
+        b'{"protocol":1,"steps":[1],"always":[]}',
+        b"\xff",
+        b"[" * 9999,
+    ],
 )
 def test_a_reply_of_another_shape_is_refused(reply: bytes) -> None:
     assert "not JSON" in (text := fault(framed(reply))) or "shape of the protocol" in text
@@ -172,7 +189,11 @@ def test_a_reply_to_another_request_is_refused() -> None:
 
 
 def test_a_request_that_the_agent_could_not_read_is_said() -> None:
-    value = {**REPLY, "steps": [], "error": {"code": "bad_request", "message": "the request is not valid JSON"}}
+    value = {
+        **REPLY,
+        "steps": [],
+        "error": {"code": "bad_request", "message": "the request is not valid JSON"},
+    }
     text = fault(framed(json.dumps(value).encode(), "BADREQUESTBADREQUEST"))
     assert text == "the agent could not read the request: the request is not valid JSON"
 

@@ -20,7 +20,10 @@ def test_errors_and_warnings_are_kept_and_progress_is_dropped() -> None:
     verbose, debug = '<S S="verbose">v</S>', '<S S="debug">d</S>'
     error = '<S S="Error">Cannot find path._x000D__x000A_</S><S S="Error">At line:1_x000D__x000A_</S>'
     warning = '<S S="Warning">careful</S>'
-    assert clixml_errors(clixml(progress, verbose, error, debug, warning)) == "Cannot find path.\nAt line:1\ncareful"
+    assert (
+        clixml_errors(clixml(progress, verbose, error, debug, warning))
+        == "Cannot find path.\nAt line:1\ncareful"
+    )
 
 
 def test_messages_in_any_depth_and_in_two_documents_are_found() -> None:

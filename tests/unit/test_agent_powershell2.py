@@ -22,7 +22,12 @@ def test_the_agent_has_no_problem() -> None:
 
 def test_the_rules_accept_what_2_0_has() -> None:
     assert found("try { Get-One 'Get-Content -in $PSItem && ??' } catch { throw } # [ordered]@{}") == ""
-    assert found("$b = New-Object IO.MemoryStream(,[Convert]::FromBase64String($a))\n$c = [IO.File]::Create('x')") == ""
+    assert (
+        found(
+            "$b = New-Object IO.MemoryStream(,[Convert]::FromBase64String($a))\n$c = [IO.File]::Create('x')"
+        )
+        == ""
+    )
 
 
 @pytest.mark.parametrize(

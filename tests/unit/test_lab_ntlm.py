@@ -14,7 +14,7 @@ from ivn_provision.lab.nvr import spnego as lab_spnego
 from ivn_provision.lab.nvr.counters import Counters
 from ivn_provision.lab.nvr.gate import Gate, GateRules
 from ivn_provision.lab.nvr.ntlm import Account, Refused, begin, channel_binding, finish
-from ivn_provision.lab.nvr.ntlm_crypto import Rc4, md4
+from ivn_provision.lab.nvr.ntlm_crypto import Rc4, md4, rc4
 from ivn_provision.lab.nvr.ntlm_seal import BadSeal, NtlmSession
 
 ACCOUNT = Account("ivn-provision", "Pässword: 日本", "IVN-LAB-1")
@@ -52,6 +52,7 @@ def test_md4_as_in_rfc_1320(message: bytes, digest: str) -> None:
 def test_rc4_as_in_rfc_6229_and_in_pieces() -> None:
     whole = Rc4(bytes([1, 2, 3, 4, 5])).apply(bytes(16))
     assert whole.hex() == "b2396305f03dc027ccc3524a0a1118a8"
+    assert rc4(bytes([1, 2, 3, 4, 5]))(bytes(16)) == whole
     stream = Rc4(bytes([1, 2, 3, 4, 5]))
     assert stream.apply(bytes(7)) + stream.apply(bytes(9)) == whole
 

@@ -9,7 +9,12 @@ import httpx
 from ivn_provision.lab.lab import Lab
 
 SITE = {"name": "Harbor Marina", "location_address": "127.0.0.1", "time_zone": "America/New_York"}
-DEVICE = {"make": "Milestone", "model": "XProtect Professional", "event_server_port": 1234, "username": "ivnview"}
+DEVICE = {
+    "make": "Milestone",
+    "model": "XProtect Professional",
+    "event_server_port": 1234,
+    "username": "ivnview",
+}
 PIN = {"camera": 10, "event_type": "perimeter"}
 HARBOR = "/sites/harbor-marina"
 NVR = HARBOR + "/devices/nvr"
@@ -28,7 +33,11 @@ def anonymous(lab: Lab) -> httpx.Client:
 
 def token(client: httpx.Client, lab: Lab, scope: str = "") -> str:
     """A bearer token."""
-    form = {"grant_type": "client_credentials", "client_id": "northside", "client_secret": secret(lab, "portal-client")}
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": "northside",
+        "client_secret": secret(lab, "portal-client"),
+    }
     answer = client.post("/oauth/token", data=form | ({"scope": scope} if scope else {}))
     assert answer.status_code == 200, answer.text
     return str(answer.json()["access_token"])
@@ -36,8 +45,10 @@ def token(client: httpx.Client, lab: Lab, scope: str = "") -> str:
 
 def authorised(lab: Lab, scope: str = "") -> httpx.Client:
     """A client with a token."""
+    with anonymous(lab) as asking:
+        bearer = token(asking, lab, scope)
     client = anonymous(lab)
-    client.headers["Authorization"] = f"Bearer {token(client, lab, scope)}"
+    client.headers["Authorization"] = f"Bearer {bearer}"
     return client
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import socket
-import ssl
 from collections.abc import Iterator, Mapping
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -370,6 +369,18 @@ def test_tampering_with_what_is_not_there(
             lab.nvr.remove(bad, name)
 
 
+def test_a_stopped_recorder_says_so(tmp_path: Path) -> None:
+    with recorder(tmp_path) as lab:
+        nvr, loop = lab.nvr, lab.loop
+        loop.run(nvr.stop())
+        with pytest.raises(LabError, match="not running"):
+            nvr.tamper("camera", "Camera 1", {"fps": "5"})
+        with pytest.raises(LabError, match="not running"):
+            loop.run(nvr.fire_input("192.168.10.61", 1, "rising"))
+        loop.run(nvr.start())
+        nvr.tamper("camera", "Camera 1", {"fps": "5"})
+
+
 def test_what_was_there_before_is_kept(tmp_path: Path) -> None:
     with recorder(tmp_path) as lab:
         lab.nvr.tamper("camera", "Camera 1", {"name": "10 Kept"})
@@ -379,10 +390,8 @@ def test_what_was_there_before_is_kept(tmp_path: Path) -> None:
         assert lab.nvr.event_port == port
 
 
-def test_the_mail_context_is_never_verified_elsewhere() -> None:
-    # What the lab says it assumes is there to be shown, whole and marked.
+def test_what_the_lab_assumes_is_marked() -> None:
     found = assumptions()
     assert {each.mark for each in found} == {"certain", "inferred", "assumed"}
     assert all(each.topic and each.text for each in found)
     assert any("STARTTLS" in each.text for each in found)
-    assert ssl.OPENSSL_VERSION

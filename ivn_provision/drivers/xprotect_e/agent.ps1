@@ -3,6 +3,8 @@
 # Runs on the recorder: one JSON request in, one framed JSON reply out (docs/reference/agent-protocol.md).
 # Written for Windows PowerShell 2.0 and .NET 2.0 (facts/winrm.md, part 7), plain ASCII. No text of the
 # request is ever run: it is data for .NET calls only.
+# -ceq compares as a language does and overlooks characters without weight, such as NUL: text of a request
+# is compared by [string]::Equals and [Array]::IndexOf.
 # Functions return dictionaries, or lists and byte arrays behind a comma: PowerShell would take those apart.
 
 param([string]$RequestText)
@@ -695,7 +697,7 @@ function Merge-IvnSplices([byte[]]$base, $splices) {
 
 function Add-IvnBase($plan) {
     $base = Read-IvnFile $plan['path']
-    if ((Get-IvnHash $base) -cne $plan['base_sha256']) {
+    if (-not [string]::Equals((Get-IvnHash $base), $plan['base_sha256'])) {
         Stop-Ivn 'conflict' 'the file changed since it was read' $plan['path']
     }
     $plan['base'] = $base
@@ -705,7 +707,8 @@ function Add-IvnResult($plan) {
     Assert-IvnSplices $plan $plan['base'].Length
     $result = Merge-IvnSplices $plan['base'] $plan['splices']
     $plan['sha256'] = Get-IvnHash $result
-    if ($plan['result_sha256'] -cne '' -and $plan['sha256'] -cne $plan['result_sha256']) {
+    $announced = $plan['result_sha256']
+    if ($announced.Length -gt 0 -and -not [string]::Equals($plan['sha256'], $announced)) {
         Stop-Ivn 'bad_request' 'the result is not the one that was announced' $plan['path']
     }
     $plan['bytes'] = $result
@@ -778,7 +781,7 @@ function Invoke-IvnServiceControl($step) {
     $action = Get-IvnText $step 'action'
     $names = Get-IvnTextList $step 'names'
     $seconds = Get-IvnWholeNumber $step 'timeout_seconds'
-    if ($action -cne 'start' -and $action -cne 'stop') {
+    if ([Array]::IndexOf(@('start', 'stop'), $action) -lt 0) {
         Stop-IvnArguments
     }
     $seconds = [Math]::Max(0, [Math]::Min($seconds, 86400))
@@ -800,7 +803,13 @@ function Invoke-IvnServiceControl($step) {
 
 # ---- the run -----------------------------------------------------------------------------------------
 
+$IvnVerbs = @('facts', 'file_versions', 'read_files', 'services', 'require_not_running', 'processes', 'backup',
+    'write_files', 'service_control')
+
 function Invoke-IvnVerb([string]$verb, $step) {
+    if ([Array]::IndexOf($IvnVerbs, $verb) -lt 0) {
+        Stop-Ivn 'bad_request' 'unknown verb'
+    }
     switch -CaseSensitive ($verb) {
         'facts' { return (Invoke-IvnFacts $step) }
         'file_versions' { return (Invoke-IvnFileVersions $step) }
@@ -812,7 +821,6 @@ function Invoke-IvnVerb([string]$verb, $step) {
         'write_files' { return (Invoke-IvnWriteFiles $step) }
         'service_control' { return (Invoke-IvnServiceControl $step) }
     }
-    Stop-Ivn 'bad_request' 'unknown verb'
 }
 
 function New-IvnSkip($step) {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 
 from ivn_provision.drivers.xprotect_e.codecs import decode
 from ivn_provision.drivers.xprotect_e.layout import KindLayout, Layout
 from ivn_provision.drivers.xprotect_e.xml_document import Document, Element
-from ivn_provision.model.resource import Address, Resource, Value
+from ivn_provision.model.resource import Address, LiveRef, Resource, Unset, Value
 
 MARK = "Provisioned by ivn-provision"
 
@@ -18,7 +19,7 @@ def resources_of(document: Document, layout: Layout, site: str) -> tuple[Resourc
     devices = device_addresses(document)
     found: list[Resource] = []
     for kind in layout.kinds.values():
-        found += (_resource(document, kind, element, site, devices) for element in elements(document, kind))
+        found += (_resource(kind, element, site, devices) for element in elements(document, kind))
     return tuple(found)
 
 
@@ -53,23 +54,29 @@ def key_of(kind: KindLayout, element: Element) -> tuple[str, bool]:
     return (match["key"], True) if match else (name, False)
 
 
-def _resource(
-    document: Document, kind: KindLayout, element: Element, site: str, devices: Mapping[str, str]
-) -> Resource:
+def _resource(kind: KindLayout, element: Element, site: str, devices: Mapping[str, str]) -> Resource:
     key, owned = key_of(kind, element)
     fields: dict[str, Value] = {
         name: decode(layout, element, devices) for name, layout in kind.fields.items() if layout.readable
     }
+    handle = handle_of(kind, element)
+    title = (element.value(kind.name) or "").strip() if kind.name else ""
     return Resource(
         address=Address(site, "nvr", kind.kind, key),
         fields=fields,
-        handle=handle_of(kind, element),
-        digest=digest_of(document, element),
+        handle=handle,
+        digest=digest_of(handle, title, fields),
         owned=owned,
-        title=(element.value(kind.name) or "").strip() if kind.name else "",
+        title=title,
     )
 
 
-def digest_of(document: Document, element: Element) -> str:
-    """SHA-256 of the object's bytes."""
-    return hashlib.sha256(document.utf8[element.start : element.end]).hexdigest()
+def digest_of(handle: str, name: str, fields: Mapping[str, Value]) -> str:
+    """SHA-256 of what was read of an object.
+
+    Not of its bytes: these hold redacted secrets, whose keyed hash differs from one reading to the next.
+    """
+    values = {
+        field: str(value) if isinstance(value, (LiveRef, Unset)) else value for field, value in fields.items()
+    }
+    return hashlib.sha256(json.dumps([handle, name, values], sort_keys=True).encode()).hexdigest()

@@ -22,10 +22,13 @@ class _Coding:
 def redacted(content: bytes, names: Sequence[str], key: bytes) -> bytes:
     """The bytes with the text of the named elements replaced by a keyed hash of the same length."""
     coding = _coding(content)
-    text = coding.decode(content)
+    # a cut UTF-16 file may end in half a code unit: what stands before it is text all the same
+    cut = len(content) % 2 if content[:2] in _BOMS else 0
+    body, tail = content[: len(content) - cut], content[len(content) - cut :]
+    text = coding.decode(body)
     for name in names:
         text = _pattern(name).sub(lambda match: _masked(match, coding, key), text)
-    return coding.encode(text)
+    return coding.encode(text) + tail
 
 
 def _pattern(name: str) -> re.Pattern[str]:
@@ -44,7 +47,7 @@ def _masked(match: re.Match[str], coding: _Coding, key: bytes) -> str:
 
 def _coding(content: bytes) -> _Coding:
     order = _BOMS.get(content[:2])
-    if order is None or len(content) % 2:
+    if order is None:
         return _Coding(lambda raw: raw.decode("latin-1"), lambda text: text.encode("latin-1"))
     # Code units, not characters: a surrogate pair counts as two, as it does in .NET.
     byte_order = "little" if order == "little" else "big"

@@ -29,7 +29,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """One response. `headers` are added to Content-Length, Server and Date-less Windows habits."""
+    """One response; `headers` go before Server and Content-Length. `close` ends the connection after it."""
 
     status: int
     headers: Sequence[tuple[str, str]] = ()

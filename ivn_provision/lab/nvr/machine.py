@@ -116,7 +116,7 @@ class Nvr:
             self.windows.control(name, running=False)
         if self._recorder is not None:
             await self._recorder.drain()
-        self._recorder = None
+        self._recorder, self._loop = None, None
 
     async def fire_input(self, device: str, input: int, edge: str) -> int:  # noqa: A002 - the product's word
         """An input of a device (IP or MAC) goes `rising` or `falling`; number of events hit. Raises LabError."""

@@ -13,7 +13,8 @@ from email.utils import format_datetime, make_msgid
 
 from ivn_provision.lab.nvr.config_active import MailSettings
 
-_TIMEOUT = 10.0  # seconds for each step of the dialogue
+_EHLO = "[127.0.0.1]"  # given, because smtplib would ask the name service for the host's own name
+_TIMEOUT = 5.0  # seconds for each step of the dialogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ def _filled(text: str, notification: Notification) -> str:
 
 def _connected(settings: MailSettings) -> smtplib.SMTP:
     if settings.security == "tls":
-        return smtplib.SMTP_SSL(settings.host, settings.port, timeout=_TIMEOUT, context=_unchecked())
-    smtp = smtplib.SMTP(settings.host, settings.port, timeout=_TIMEOUT)
+        return smtplib.SMTP_SSL(settings.host, settings.port, _EHLO, timeout=_TIMEOUT, context=_unchecked())
+    smtp = smtplib.SMTP(settings.host, settings.port, _EHLO, timeout=_TIMEOUT)
     if settings.security == "starttls":
         try:
             smtp.starttls(context=_unchecked())

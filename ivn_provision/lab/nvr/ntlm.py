@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ivn_provision.lab.nvr.ntlm_crypto import Rc4, hmac_md5, md4, md5
+from ivn_provision.lab.nvr.ntlm_crypto import hmac_md5, md4, md5, rc4
 from ivn_provision.lab.nvr.ntlm_seal import NtlmSession
 
 SIGNATURE = b"NTLMSSP\x00"
@@ -80,7 +80,7 @@ def finish(shake: Handshake, authenticate: bytes, account: Account, *, binding: 
     exchanged = bool(message.flags & _KEY_EXCH)
     if exchanged and len(message.session_key) != 16:
         raise Refused("no session key")
-    session_key = Rc4(base).apply(message.session_key) if exchanged else base
+    session_key = rc4(base)(message.session_key) if exchanged else base
     pairs = dict(_pairs(blob[28:]))
     _check_mic(shake, authenticate, session_key, pairs.get(_AV_FLAGS, bytes(4)))
     _check_binding(pairs.get(_AV_BINDING, bytes(16)), binding)

@@ -7,6 +7,8 @@ import hmac
 import struct
 from collections.abc import Callable
 
+from cryptography.exceptions import UnsupportedAlgorithm
+
 _MASK = 0xFFFFFFFF
 _ROUND_2 = (0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)
 _ROUND_3 = (0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15)
@@ -38,8 +40,22 @@ def _md4_block(state: tuple[int, int, int, int], words: tuple[int, ...]) -> tupl
     return (one + a) & _MASK, (two + b) & _MASK, (three + c) & _MASK, (four + d) & _MASK
 
 
+KeyStream = Callable[[bytes], bytes]
+
+
+def rc4(key: bytes) -> KeyStream:
+    """A function that encrypts or decrypts the next bytes; a hundred times faster where OpenSSL still has RC4."""
+    try:
+        from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
+        from cryptography.hazmat.primitives.ciphers import Cipher
+
+        return Cipher(ARC4(key), mode=None).encryptor().update
+    except (ImportError, UnsupportedAlgorithm):
+        return Rc4(key).apply
+
+
 class Rc4:
-    """An RC4 key stream; `apply` both encrypts and decrypts and moves on."""
+    """An RC4 key stream by hand; `apply` both encrypts and decrypts and moves on."""
 
     __slots__ = ("_box", "_i", "_j")
 

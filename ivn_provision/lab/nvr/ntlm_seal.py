@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import struct
 
-from ivn_provision.lab.nvr.ntlm_crypto import Rc4, hmac_md5, md5
+from ivn_provision.lab.nvr.ntlm_crypto import hmac_md5, md5, rc4
 
 _DIRECTIONS = ("client-to-server", "server-to-client")
 
@@ -21,21 +21,21 @@ class _Direction:
         self._sign = md5(key + f"session key to {direction} signing key magic constant\0".encode())
         self._seal = md5(key[:strength] + f"session key to {direction} sealing key magic constant\0".encode())
         self._key_exchange = key_exchange
-        self._stream, self._sequence = Rc4(self._seal), 0
+        self._stream, self._sequence = rc4(self._seal), 0
 
     def reset(self) -> None:
         """Start the key stream over, but not the numbers: what both sides do after a SPNEGO mechListMIC."""
-        self._stream = Rc4(self._seal)
+        self._stream = rc4(self._seal)
 
     def crypt(self, data: bytes) -> bytes:
-        return self._stream.apply(data)
+        return self._stream(data)
 
     def signature(self, plain: bytes) -> bytes:
         """The 16 bytes for the next message; taken after its text went through the key stream."""
         sequence = struct.pack("<I", self._sequence)
         self._sequence += 1
         checksum = hmac_md5(self._sign, sequence + plain)[:8]
-        sealed = self._stream.apply(checksum) if self._key_exchange else checksum
+        sealed = self._stream(checksum) if self._key_exchange else checksum
         return b"\x01\x00\x00\x00" + sealed + sequence
 
 

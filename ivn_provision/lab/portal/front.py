@@ -7,7 +7,7 @@ import secrets
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ivn_provision.errors import LabError
 from ivn_provision.lab.portal.problems import Problem
@@ -60,28 +60,33 @@ class FrontDoor:
             return
         self.counters.requests += 1
         scope["request_id"] = secrets.token_hex(8)
-        status = 0
+        noted = False
 
-        async def note_status(message: dict[str, object]) -> None:
-            nonlocal status
+        def note(status: int) -> None:
+            nonlocal noted
+            noted = True
+            query = scope["query_string"].decode("latin-1")
+            path = scope["path"] + (f"?{query}" if query else "")
+            self.requests.append(Seen(scope["method"], path, status, scope["request_id"]))
+
+        async def noting(message: Message) -> None:
+            # before it is sent: who has the answer finds the request noted
             if message["type"] == "http.response.start":
-                status = int(str(message["status"]))
+                note(int(message["status"]))
             await send(message)
 
         try:
             if self.latency_seconds:
                 await asyncio.sleep(self.latency_seconds)
             if self.faults:
-                await self._fail(scope, receive, note_status, send)
+                await self._fail(scope, receive, noting, send)
             else:
-                await self.app(scope, receive, note_status)  # type: ignore[arg-type]
+                await self.app(scope, receive, noting)
         finally:
-            path = scope["path"] + (
-                "?" + scope["query_string"].decode("latin-1") if scope["query_string"] else ""
-            )
-            self.requests.append(Seen(scope["method"], path, status, scope["request_id"]))
+            if not noted:
+                note(0)
 
-    async def _fail(self, scope: Scope, receive: Receive, send: object, raw_send: Send) -> None:
+    async def _fail(self, scope: Scope, receive: Receive, send: Send, raw_send: Send) -> None:
         fault = next(each for each in FAULTS if each in self.faults)
         if fault == "hang":
             await self._hang(fault)
@@ -92,9 +97,9 @@ class FrontDoor:
             kind = "rate-limited" if fault == "http_429" else "unavailable"
             problem = Problem(kind, "A fault of the lab.", headers={"Retry-After": "1"})
             answer = problem.response(instance=scope["path"], request_id=scope["request_id"])
-            await answer(scope, receive, send)  # type: ignore[arg-type]
+            await answer(scope, receive, send)
         else:
-            await _page(fault, send)  # type: ignore[arg-type]
+            await _page(fault, send)
 
     async def _hang(self, fault: str) -> None:
         while fault in self.faults and not self._closing.is_set():  # noqa: ASYNC110 - a set has no event

@@ -84,7 +84,8 @@ class Portal:
 
     def counter_values(self) -> dict[str, object]:
         """The counters as plain JSON."""
-        return dataclasses.asdict(self.counters)
+        plain = {each.name: getattr(self.counters, each.name) for each in dataclasses.fields(self.counters)}
+        return {name: dict(value) if isinstance(value, dict) else value for name, value in plain.items()}
 
 
 def unknown_site(key: str, known: list[str]) -> LabError:

@@ -1,0 +1,180 @@
+"""The driver contract (`drivers/base.py`): every driver inherits this suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ivn_provision.drivers.base import Reader, Writer
+from ivn_provision.errors import Conflict
+from ivn_provision.model.desired import Desired, desired_of
+from ivn_provision.model.live import Ability
+from ivn_provision.model.resource import Resource
+from ivn_provision.plan.build import Reading, build_plan
+from ivn_provision.plan.plan import SitePlan
+from ivn_provision.run.planning import with_secrets
+from ivn_provision.secret import Secret
+from tests.support.world import World
+
+SITE = "lab-0001"
+TARGETS = ("nvr", "portal")
+pytestmark = pytest.mark.parametrize("target", TARGETS)
+
+
+def reader(world: World, target: str) -> Reader:
+    return world.opener().readers(world.site(SITE))[target]
+
+
+def writer(world: World, target: str) -> Writer:
+    return world.opener().writers(world.site(SITE))[target]
+
+
+def plan_with(world: World, driver: Reader) -> tuple[SitePlan, Desired]:
+    """The plan of one target alone; what the portal generates is made up for the recorder."""
+    world_desired = desired_of(world.site(SITE))
+    readings = {driver.target: Reading(driver.probe(), driver.read(), "")}
+    desired = with_secrets(world_desired, readings, world.opener().secret)
+    computed = {"portal.smtp_account_id": "milestone-xp-p@ivnview.example"}
+    live = readings[driver.target].live
+    known = Reading(
+        readings[driver.target].facts, type(live)(live.resources, {**computed, **live.computed}), ""
+    )
+    return build_plan(desired, {driver.target: known}), desired
+
+
+def apply_all(world: World, target: str) -> SitePlan:
+    driver = writer(world, target)
+    plan, _ = plan_with(world, driver)
+    driver.apply(plan.workable, plan.desired)
+    driver.close()
+    return plan
+
+
+def live_resources(world: World, target: str) -> tuple[Resource, ...]:
+    driver = reader(world, target)
+    try:
+        return driver.read().resources
+    finally:
+        driver.close()
+
+
+def test_a_reader_cannot_write(world: World, target: str) -> None:
+    driver = reader(world, target)
+    assert not hasattr(driver, "apply")
+    driver.close()
+
+
+def test_probe_and_read_are_one_round_trip(world: World, target: str) -> None:
+    driver = reader(world, target)
+    facts, _ = driver.probe(), driver.read()
+    driver.probe()
+    driver.read()
+    driver.close()
+    driver.close()
+    assert facts.product
+    assert facts.version
+    processes = world.lab.nvr(SITE).counters.processes
+    requests = world.lab.portal.counters.requests
+    assert (processes, requests) == ((1, 0) if target == "nvr" else (0, 2))
+
+
+def test_every_declared_field_has_a_capability_with_a_reason(world: World, target: str) -> None:
+    driver = reader(world, target)
+    capabilities = driver.probe().capabilities
+    driver.close()
+    for resource in desired_of(world.site(SITE)).of_target(target):
+        for name in ("", *resource.fields):
+            capability = capabilities.of(resource.kind, name)
+            assert capability.ability is not Ability.ABSENT, f"{resource.kind}.{name}"
+            if capability.ability is not Ability.MANAGED:
+                assert capability.reason, f"{resource.kind}.{name} says no reason"
+
+
+def test_a_second_plan_is_empty_and_a_second_read_the_same(world: World, target: str) -> None:
+    assert apply_all(world, target).workable
+    driver = reader(world, target)
+    plan, _ = plan_with(world, driver)
+    driver.close()
+    assert plan.workable == ()
+    first, second = live_resources(world, target), live_resources(world, target)
+    assert [(each.address, each.digest) for each in first] == [(each.address, each.digest) for each in second]
+
+
+def test_live_objects_have_handles_and_digests(world: World, target: str) -> None:
+    apply_all(world, target)
+    found = live_resources(world, target)
+    handles = [(each.kind, each.handle) for each in found if each.kind != "user"]
+    assert len(set(handles)) == len(handles)
+    assert all(each.digest for each in found)
+
+
+def test_a_digest_changes_with_the_object_and_only_then(world: World, target: str) -> None:
+    apply_all(world, target)
+    before = {each.address: each.digest for each in live_resources(world, target)}
+    kind, key, field = ("camera", "10", {"fps": "3"}) if target == "nvr" else ("pin", "2H", {"camera": "11"})
+    world.lab.tamper(SITE, kind, key, field)
+    after = {each.address: each.digest for each in live_resources(world, target)}
+    changed = {address for address in before if before[address] != after[address]}
+    assert [(each.kind, each.key) for each in changed] == [(kind, key)]
+
+
+def foreign(world: World, target: str) -> list[Resource]:
+    """Objects that are not ours; cameras are declared by their hardware, whatever they are called."""
+    return [each for each in live_resources(world, target) if not each.owned and each.kind != "camera"]
+
+
+def test_foreign_objects_survive_an_apply(world: World, target: str) -> None:
+    before = foreign(world, target)
+    apply_all(world, target)
+    after = foreign(world, target)
+    assert [(each.title, each.digest) for each in before] == [(each.title, each.digest) for each in after]
+    assert len(before) == (2 if target == "nvr" else 0)
+
+
+def test_a_stale_base_is_a_conflict_and_nothing_is_lost(world: World, target: str) -> None:
+    apply_all(world, target)
+    disturb: Callable[[], None]
+    if target == "nvr":
+        world.lab.tamper(SITE, "camera", "10", {"label": "First"})
+        disturb = lambda: world.lab.tamper(SITE, "camera", "11", {"label": "By hand"})  # noqa: E731
+    else:
+        world.lab.tamper(SITE, "pin", "2H", {"camera": "11"})
+        disturb = lambda: world.lab.tamper(SITE, "pin", "2H", {"label": "By hand"})  # noqa: E731
+    driver = writer(world, target)
+    plan, _ = plan_with(world, driver)
+    disturb()
+    with pytest.raises(Conflict):
+        driver.apply(plan.workable, plan.desired)
+    driver.close()
+    text = str([each.fields for each in live_resources(world, target)])
+    assert "By hand" in text
+
+
+def test_no_secret_in_what_was_read_or_planned(world: World, target: str) -> None:
+    apply_all(world, target)
+    driver = reader(world, target)
+    plan, desired = plan_with(world, driver)
+    shown = repr((driver.probe(), driver.read(), plan, desired))
+    driver.close()
+    values = {value for value in world.secrets if value}
+    values |= {
+        each.read_text(encoding="utf-8").strip()
+        for each in (world.folder.parent / "lab" / "secrets").iterdir()
+    }
+    assert values
+    assert not [value for value in values if value in shown]
+
+
+def test_secrets_are_held_as_secrets(world: World, target: str) -> None:
+    driver = reader(world, target)
+    plan, _ = plan_with(world, driver)
+    driver.close()
+    passwords = [
+        fields["password"]
+        for address, fields in plan.desired.items()
+        if address.target == target and "password" in fields
+    ]
+    assert passwords
+    if target == "portal":
+        assert all(isinstance(each, Secret) for each in passwords)

@@ -1,0 +1,33 @@
+"""The command line as a user runs it: a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+def ivn(*arguments: str, cwd: Path, env: dict[str, str] | None = None, timeout: float = 90) -> Ran:
+    """Run `ivn-provision ARGUMENTS`. A traceback anywhere fails the test."""
+    environment = {**os.environ, "NO_COLOR": "1", "PYTHONWARNINGS": "error", **(env or {})}
+    done = subprocess.run(
+        [sys.executable, "-m", "ivn_provision", *arguments],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert "Traceback" not in done.stdout + done.stderr, done.stderr
+    return Ran(done.returncode, done.stdout, done.stderr)
