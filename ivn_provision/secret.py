@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 SCHEMES = ("env", "file", "keyring")
@@ -32,8 +32,8 @@ class SecretRef:
 class Fingerprint:
     """What a target reveals of a write-only secret: HMAC-SHA256 of the value under a public salt."""
 
-    salt: str
-    digest: str
+    salt: str = field(repr=False)
+    digest: str = field(repr=False)
 
     def __str__(self) -> str:
         return MASK

@@ -44,7 +44,7 @@ class Demo:
         """Run `ivn-provision ARGUMENTS`; its exit code must be `expect`."""
         if not quiet:
             self.command(*arguments)
-        environment = {**os.environ, "COLUMNS": "110"}
+        environment = {**os.environ, "COLUMNS": "120"}
         environment.pop("NO_COLOR", None)
         if self.color:
             environment["FORCE_COLOR"] = "1"
@@ -74,6 +74,7 @@ class Demo:
         self.show(f"\x1b[1m{line}\x1b[0m" if self.color else line)
 
     def show(self, text: str) -> None:
+        text = text.replace(f"{self.folder}/", "")
         print(text, flush=True)
         self.shown.append(text)
 
@@ -143,7 +144,7 @@ def picture(shown: list[str], file: Path) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(record=True, width=112, file=io.StringIO())
+    console = Console(record=True, width=124, file=io.StringIO())
     for text in shown:
         console.print(Text.from_ansi(shortened(text)))
     svg = console.export_svg(title="ivn-provision")

@@ -1,20 +1,23 @@
-"""Progress of a run: a live line on a terminal (rich), nothing elsewhere: reports say what happened."""
+"""Progress of a run: a live line on a terminal (rich), plain lines elsewhere. All of it goes to stderr."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import ClassVar
 
-from ivn_provision.run.events import Event, Observer, Silent, Step
+import click
+
+from ivn_provision.run.events import Event, Observer, Step
 
 
 @contextmanager
 def progress(total: int, *, live: bool = True) -> Iterator[Observer]:
     """An observer for a run over `total` sites. Writes to stderr only."""
     if not (live and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
-        yield Silent()
+        yield PlainLines()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -28,6 +31,23 @@ def progress(total: int, *, live: bool = True) -> Iterator[Observer]:
     )
     with Progress(*columns, console=console, transient=True) as bar:
         yield _Bar(bar, total)
+
+
+class PlainLines:
+    """A line for each thing that changes a site; readings are not worth one."""
+
+    _words: ClassVar[Mapping[Step, str]] = {
+        Step.WRITING: "writing",
+        Step.WRITTEN: "written",
+        Step.PROVING: "reading again, for the proof",
+    }
+
+    def notify(self, event: Event) -> None:
+        if event.step not in self._words:
+            return
+        count = len(event.addresses)
+        what = f" {count} object{'' if count == 1 else 's'} on {event.target}" if count else ""
+        click.echo(f"{event.site}: {self._words[event.step]}{what}", err=True)
 
 
 class _Bar:

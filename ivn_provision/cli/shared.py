@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +16,7 @@ import click
 
 from ivn_provision.diagnostics import Diagnostic
 from ivn_provision.errors import IvnError, UsageProblem
+from ivn_provision.plan.plan import SitePlan
 from ivn_provision.report.paint import Paint, paint_for
 from ivn_provision.run.engine import SiteOutcome
 from ivn_provision.run.targets import Opener
@@ -89,6 +92,43 @@ def _resolve(reference: SecretRef) -> Secret:
 def now() -> str:
     """RFC 3339 time for reports."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Declared against live, of all sites asked for."""
+
+    outcomes: tuple[SiteOutcome, ...]
+    plans: tuple[SitePlan, ...]
+    document: dict[str, Any]
+
+    @property
+    def differs(self) -> bool:
+        return any(not plan.is_empty for plan in self.plans)
+
+
+def compare(names: Sequence[str], folder: Path, deadline: float) -> Compared:
+    """Read the sites with drivers that cannot write, and compare."""
+    from ivn_provision.cli.progress import progress
+    from ivn_provision.plan.plan_json import to_json
+    from ivn_provision.run.engine import plan_sites
+
+    sites = load_sites(folder, names)
+    with progress(len(sites)) as observer:
+        outcomes = plan_sites(sites, opener(deadline), observer)
+    plans = tuple(each.plan for each in outcomes if each.plan is not None)
+    return Compared(outcomes, plans, to_json(plans, timestamp=now(), errors=errors_by_site(outcomes)))
+
+
+def report(compared: Compared, form: str, *, drift: bool) -> None:
+    """Show what was found, and the errors on stderr."""
+    from ivn_provision.report.plan_text import render
+
+    if form == "json":
+        echo(json.dumps(compared.document, indent=2))
+    elif compared.plans:
+        echo(render(compared.plans, paint(), drift=drift))
+    show_errors(compared.outcomes)
 
 
 def show_errors(outcomes: Iterable[SiteOutcome]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from ivn_provision.report.paint import Paint
     from ivn_provision.spec.check import Checked
 
 CACHE = os.path.join(".ivn", "cache")
@@ -39,7 +40,7 @@ def command(*, paths: tuple[str, ...], form: str, no_cache: bool) -> None:
     checked = check_paths(chosen, cache_folder=None if no_cache else CACHE)
     text = _rendered(checked, form)
     if text:
-        click.echo(text)
+        click.echo(text, color=_paint().on or None)  # click would strip a colour that was asked for
     _summary(checked)
     raise SystemExit(1 if checked.errors else 0)
 
@@ -58,10 +59,15 @@ def _rendered(checked: Checked, form: str) -> str:
 
         return render_github(checked.diagnostics)
     from ivn_provision.report.diagnostics_text import render
+
+    text = render(checked.diagnostics, _paint())
+    return f"{text}\n" if text else ""
+
+
+def _paint() -> Paint:
     from ivn_provision.report.paint import paint_for
 
-    text = render(checked.diagnostics, paint_for(is_terminal=sys.stdout.isatty(), env=os.environ))
-    return f"{text}\n" if text else ""
+    return paint_for(is_terminal=sys.stdout.isatty(), env=os.environ)
 
 
 def _titles() -> dict[str, str]:

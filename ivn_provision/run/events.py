@@ -35,10 +35,3 @@ class Observer(Protocol):
     """Gets every event, from any thread."""
 
     def notify(self, event: Event) -> None: ...
-
-
-class Silent:
-    """Observes nothing."""
-
-    def notify(self, event: Event) -> None:
-        del event
