@@ -77,9 +77,15 @@ class ProofFailed(PersonNeeded):
 
 
 class PartlyApplied(IvnError):
-    """Some changes were made and some were not."""
+    """Some changes were made and some were not. `done` are the addresses of those that were, as text."""
 
     exit_code = 3
+
+    def __init__(
+        self, summary: str, *, done: tuple[str, ...] = (), where: str = "", next_step: str = ""
+    ) -> None:
+        super().__init__(summary, where=where, next_step=next_step)
+        self.done = done
 
 
 class LabError(IvnError):

@@ -7,20 +7,19 @@ A `Reader` cannot write; only `open_writer` of a driver module gives a `Writer`,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ivn_provision.model.live import Facts, Live
-from ivn_provision.model.resource import Address, Value
+from ivn_provision.model.resource import Address
 
 if TYPE_CHECKING:
-    from ivn_provision.plan.plan import Change
+    from ivn_provision.plan.plan import Work
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one change. `status` is `done`, `failed` or `skipped`; `detail` says why."""
+    """What became of one change. `status` is `done`, or `unknown` after a write that broke off."""
 
     address: Address
     status: str
@@ -42,12 +41,10 @@ class Reader(Protocol):
 class Writer(Reader, Protocol):
     """Reads and writes one target of one site."""
 
-    def apply(
-        self, changes: Sequence[Change], desired: Mapping[Address, Mapping[str, Value]]
-    ) -> tuple[Outcome, ...]:
+    def apply(self, work: Work) -> tuple[Outcome, ...]:
         """Make the changes, comparing digests on the far side first (compare-and-swap).
 
-        `desired` holds the full declared fields (secrets and computed values resolved) by address.
-        Raises `Conflict` before any write if the live value is not the one the plan was made from.
+        Raises `Conflict` before any write if a live value is not the one the plan was made from, and
+        `PartlyApplied` if some of the changes were made when another failed.
         """
         ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ivn_provision.model.resource import Value
 
@@ -31,7 +32,9 @@ class Kind:
 
     `identity` lists groups of fields that identify the object where its key does not (tried in order,
     before the key); `immutable` fields force a replacement; `write_only` fields cannot be read back;
-    `canonical` brings a value into the form that is compared.
+    `canonical` brings a value into the form that is compared. `adopts` says by what a declaration may claim
+    an object that is not ours: a camera by its hardware, an alarm or a user by the name that is declared;
+    events only ever match events that follow the naming convention.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Kind:
     immutable: frozenset[str] = frozenset()
     write_only: frozenset[str] = frozenset()
     canonical: Mapping[str, Callable[[Value], Value]] = field(default_factory=dict)
+    adopts: Literal["", "identity", "key"] = ""
 
     def comparable(self, name: str, value: Value) -> Value:
         canonical = self.canonical.get(name)
@@ -49,7 +53,7 @@ class Kind:
 
 
 _ALL = (
-    Kind("user", "nvr", "recorder user", write_only=frozenset({"password"})),
+    Kind("user", "nvr", "recorder user", write_only=frozenset({"password"}), adopts="key"),
     Kind("server_access", "nvr", "server access"),
     Kind("services", "nvr", "service ports"),
     Kind(
@@ -57,6 +61,7 @@ _ALL = (
         "nvr",
         "camera",
         identity=(("hardware.mac", "hardware.channel"), ("hardware.address", "hardware.channel")),
+        adopts="identity",
         canonical={"name": _with_plain_hyphen},
     ),
     Kind(
@@ -69,7 +74,7 @@ _ALL = (
         canonical={"name": _with_plain_hyphen},
     ),
     Kind("generic_event", "nvr", "generic event", after=("services",)),
-    Kind("alarm", "nvr", "alarm definition", after=("hardware_event", "generic_event")),
+    Kind("alarm", "nvr", "alarm definition", after=("hardware_event", "generic_event"), adopts="key"),
     Kind("site", "portal", "portal site"),
     Kind(
         "device",

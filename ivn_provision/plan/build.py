@@ -37,6 +37,7 @@ def build_plan(desired: Desired, readings: Mapping[str, Reading], notes: tuple[s
         unverified=tuple(each for part in parts for each in part.unverified),
         facts=tuple(_facts(target, each) for target, each in sorted(readings.items())),
         notes=notes,
+        references={address: handle for part in parts for address, handle in part.references.items()},
         desired={
             address: resolve_computed(resource, computed).fields
             for address, resource in desired.resources.items()

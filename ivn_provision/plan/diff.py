@@ -23,6 +23,7 @@ class Differences:
     foreign: list[Foreign] = field(default_factory=list)
     unverified: list[Unverified] = field(default_factory=list)
     unchanged: int = 0
+    references: Mapping[Address, str] = field(default_factory=dict)
 
 
 def diff_target(
@@ -33,9 +34,9 @@ def diff_target(
     computed: Mapping[str, str],
 ) -> Differences:
     """Compare one target. `computed` holds values that live systems generate, by `!ref` path."""
-    found = Differences()
     wanted = [resolve_computed(each, computed) for each in desired.of_target(target)]
     matching = match(wanted, live.resources)
+    found = Differences(references=matching.references)
     for resource in wanted:
         pair = matching.pairs.get(resource.address)
         if pair is None:

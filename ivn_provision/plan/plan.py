@@ -86,7 +86,10 @@ class TargetFacts:
 
 @dataclass(frozen=True, slots=True)
 class SitePlan:
-    """One site's differences. `changes` are in the order of work."""
+    """One site's differences. `changes` are in the order of work.
+
+    `desired` and `references` are what an apply needs (see `Work`); they are not part of a plan file.
+    """
 
     site: str
     changes: tuple[Change, ...] = ()
@@ -96,6 +99,7 @@ class SitePlan:
     facts: tuple[TargetFacts, ...] = ()
     notes: tuple[str, ...] = ()
     desired: Mapping[Address, Mapping[str, Value]] = field(default_factory=dict)
+    references: Mapping[Address, str] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -109,6 +113,19 @@ class SitePlan:
     def waiting(self) -> tuple[Change, ...]:
         """What the tool cannot do: manual changes and those behind them."""
         return tuple(change for change in self.changes if not change.workable)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a driver is asked to do in one go.
+
+    `desired` holds the full declared fields of the changes' resources, secrets and generated values
+    resolved; `references` the handles of live objects that values may point at, by address.
+    """
+
+    changes: tuple[Change, ...]
+    desired: Mapping[Address, Mapping[str, Value]]
+    references: Mapping[Address, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ivn_provision.drivers.base import Outcome, Writer
-from ivn_provision.errors import IvnError, PartlyApplied, PersonNeeded, PlanError, ProofFailed
+from ivn_provision.errors import (
+    DeadlineExceeded,
+    IvnError,
+    PartlyApplied,
+    PersonNeeded,
+    PlanError,
+    ProofFailed,
+    ProtocolFault,
+)
 from ivn_provision.model.resource import Address, Value
 from ivn_provision.plan.diff import known_fields
 from ivn_provision.plan.order import Batch, batches
-from ivn_provision.plan.plan import SitePlan
+from ivn_provision.plan.plan import SitePlan, Work
 from ivn_provision.plan.values_json import is_unknown
 from ivn_provision.run.events import Event, Observer, Step
 
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What an apply did: outcomes in order, and the plan of the re-read that proves it."""
-
-    outcomes: tuple[Outcome, ...]
-    proof: SitePlan
+_UNCERTAIN = (DeadlineExceeded, ProtocolFault)
 
 
 def execute(plan: SitePlan, writers: Mapping[str, Writer], observer: Observer) -> tuple[Outcome, ...]:
-    """Make every workable change. Raises PartlyApplied if a batch fails after another was done."""
+    """Make every workable change.
+
+    Raises PartlyApplied if a write fails after another was made, or fails so that nobody knows whether it
+    was made; any other error means that nothing was written.
+    """
     done: list[Outcome] = []
     for batch in batches(plan.workable):
-        values = _values(batch, plan, writers)
         addresses = tuple(change.address for change in batch.changes)
-        observer.notify(Event(plan.site, Step.WRITING, batch.target, addresses=addresses))
         try:
-            done += writers[batch.target].apply(batch.changes, values)
+            work = Work(batch.changes, _values(batch, plan, writers), plan.references)
+            observer.notify(Event(plan.site, Step.WRITING, batch.target, addresses=addresses))
+            done += writers[batch.target].apply(work)
         except IvnError as error:
-            if done:
+            if done or isinstance(error, (PartlyApplied, *_UNCERTAIN)):
                 raise _partly(done, batch, plan, error) from error
             raise
         observer.notify(Event(plan.site, Step.WRITTEN, batch.target, addresses=addresses))
@@ -72,11 +77,24 @@ def _refuse_unknown(address: Address, fields: Mapping[str, Value]) -> None:
 
 
 def _partly(done: list[Outcome], batch: Batch, plan: SitePlan, error: IvnError) -> PartlyApplied:
-    total = len(plan.workable)
+    made = [str(each.address) for each in done]
+    made += error.done if isinstance(error, PartlyApplied) else ()
+    count = f"{len(made)} of {len(plan.workable)} changes were made"
+    if isinstance(error, _UNCERTAIN):
+        count += f", and it is not known whether those on {batch.target} were"
     return PartlyApplied(
-        f"{len(done)} of {total} changes were made, then {batch.target} failed: {error.summary}",
+        f"{count}: {error.summary}",
+        done=tuple(made),
         where=error.where or str(batch.changes[0].address),
         next_step=f"{error.next_step}; then run apply again: it goes on from what is there".lstrip("; "),
+    )
+
+
+def outcomes_of(plan: SitePlan, error: PartlyApplied) -> tuple[Outcome, ...]:
+    """What is known of every change after an apply that did not end."""
+    return tuple(
+        Outcome(change.address, "done" if str(change.address) in error.done else "unknown")
+        for change in plan.workable
     )
 
 

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from ivn_provision.drivers.base import Outcome, Reader
-from ivn_provision.errors import IvnError, ProofFailed, TargetError
+from ivn_provision.errors import IvnError, PartlyApplied, ProofFailed, TargetError
 from ivn_provision.plan.plan import SitePlan
-from ivn_provision.run.applying import execute, judge
+from ivn_provision.run.applying import execute, judge, outcomes_of
 from ivn_provision.run.events import Event, Observer, Step
 from ivn_provision.run.planning import plan_site
 from ivn_provision.run.targets import Opener
@@ -100,7 +100,9 @@ def _name(error: IvnError, site: str) -> None:
     """Put the site and, for a target, its endpoint in front of the error's place."""
     endpoint = error.endpoint if isinstance(error, TargetError) else ""
     parts = [site, endpoint, error.where]
-    error.where = " ".join(part for part in parts if part and (part == error.where or part not in error.where))
+    error.where = " ".join(
+        part for part in parts if part and (part == error.where or part not in error.where)
+    )
 
 
 def _apply(site: Site, opener: Opener, observer: Observer, confirm: Confirm) -> SiteOutcome:
@@ -113,12 +115,27 @@ def _apply(site: Site, opener: Opener, observer: Observer, confirm: Confirm) -> 
             return SiteOutcome(site.name, plan, declined=True)
         try:
             outcomes = execute(plan, writers, observer)
+        except PartlyApplied as error:
+            broken = SiteOutcome(site.name, plan, outcomes_of(plan, error), error=error)
+            return _look_again(site, opener, observer, broken)
         except IvnError as error:
             return SiteOutcome(site.name, plan, error=error)
     finally:
         _close(writers.values())
     observer.notify(Event(site.name, Step.PROVING))
     return _prove(site, opener, observer, SiteOutcome(site.name, plan, outcomes))
+
+
+def _look_again(site: Site, opener: Opener, observer: Observer, broken: SiteOutcome) -> SiteOutcome:
+    """After a write that broke off: what is there now? If all is as declared, that is the proof."""
+    try:
+        proof = _plan(site, opener, observer).plan
+    except IvnError:
+        return broken  # its own error says more
+    if proof is None or proof.changes:
+        return replace(broken, proof=proof)
+    done = tuple(Outcome(each.address, "done") for each in broken.outcomes)
+    return replace(broken, outcomes=done, proof=proof, error=None)
 
 
 def _prove(site: Site, opener: Opener, observer: Observer, applied: SiteOutcome) -> SiteOutcome:

@@ -12,7 +12,7 @@ from ivn_provision.model.desired import Desired, desired_of
 from ivn_provision.model.live import Ability
 from ivn_provision.model.resource import Resource
 from ivn_provision.plan.build import Reading, build_plan
-from ivn_provision.plan.plan import SitePlan
+from ivn_provision.plan.plan import SitePlan, Work
 from ivn_provision.run.planning import with_secrets
 from ivn_provision.secret import Secret
 from tests.support.world import World
@@ -46,7 +46,7 @@ def plan_with(world: World, driver: Reader) -> tuple[SitePlan, Desired]:
 def apply_all(world: World, target: str) -> SitePlan:
     driver = writer(world, target)
     plan, _ = plan_with(world, driver)
-    driver.apply(plan.workable, plan.desired)
+    driver.apply(Work(plan.workable, plan.desired, plan.references))
     driver.close()
     return plan
 
@@ -145,7 +145,7 @@ def test_a_stale_base_is_a_conflict_and_nothing_is_lost(world: World, target: st
     plan, _ = plan_with(world, driver)
     disturb()
     with pytest.raises(Conflict):
-        driver.apply(plan.workable, plan.desired)
+        driver.apply(Work(plan.workable, plan.desired, plan.references))
     driver.close()
     text = str([each.fields for each in live_resources(world, target)])
     assert "By hand" in text

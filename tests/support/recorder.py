@@ -12,7 +12,7 @@ from ivn_provision.drivers.xprotect_e.xml_document import apply_splices, parse
 from ivn_provision.model.desired import Desired
 from ivn_provision.model.live import Facts, Live
 from ivn_provision.plan.build import Reading, build_plan
-from ivn_provision.plan.plan import SitePlan
+from ivn_provision.plan.plan import SitePlan, Work
 
 PATH = r"C:\configuration.xml"
 
@@ -100,7 +100,8 @@ class Recorder:
 
     def apply(self, plan: SitePlan) -> None:
         document = parse(self.raw, path=PATH)
-        splices = splices_for(document, layout(), plan.workable, plan.desired, guid=self._guid)
+        work = Work(plan.workable, plan.desired, plan.references)
+        splices = splices_for(document, layout(), work, guid=self._guid)
         self.raw = apply_splices(self.raw, splices)
 
     def _guid(self) -> str:

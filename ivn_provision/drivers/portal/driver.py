@@ -6,7 +6,7 @@ request for a whole site, after one for the token. Writing is one conditional re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -21,10 +21,10 @@ from ivn_provision.drivers.portal.objects import (
     stored_of,
 )
 from ivn_provision.drivers.portal.tokens import TokenSource
-from ivn_provision.errors import PlanError, ProtocolFault
+from ivn_provision.errors import Conflict, IvnError, PartlyApplied, ProtocolFault
 from ivn_provision.model.live import Ability, Capabilities, Capability, Facts, Live
 from ivn_provision.model.resource import Address, Value
-from ivn_provision.plan.plan import Action, Change
+from ivn_provision.plan.plan import Action, Change, Work
 from ivn_provision.transports.http import JsonClient, Reply
 
 PRODUCT = "I-View Now portal"
@@ -95,14 +95,25 @@ class _Found:
 class PortalWriter(PortalReader):
     """Reads and writes one site of the portal."""
 
-    def apply(
-        self, changes: Sequence[Change], desired: Mapping[Address, Mapping[str, Value]]
-    ) -> tuple[Outcome, ...]:
-        """One conditional request a change, in order. A stale ETag stops with Conflict."""
+    def apply(self, work: Work) -> tuple[Outcome, ...]:
+        """One conditional request a change, in order. A stale ETag stops with Conflict.
+
+        Raises PartlyApplied if a request failed after others had been made.
+        """
         self._reading()
-        done = []
-        for change in changes:
-            self._write(change, desired.get(change.address, {}))
+        done: list[Outcome] = []
+        for change in work.changes:
+            try:
+                self._write(change, work.desired.get(change.address, {}))
+            except IvnError as error:
+                if not done:
+                    raise
+                raise PartlyApplied(
+                    f"{len(done)} of {len(work.changes)} portal changes were made, then: {error.summary}",
+                    done=tuple(str(each.address) for each in done),
+                    where=error.where or str(change.address),
+                    next_step=error.next_step,
+                ) from error
             done.append(Outcome(change.address, "done"))
         self._found = None
         return tuple(done)
@@ -110,9 +121,15 @@ class PortalWriter(PortalReader):
     def _write(self, change: Change, fields: Mapping[str, Value]) -> None:
         path = _path(self._account, change.address)
         stored = self._reading().stored.get(change.handle)
+        if change.handle and (stored is None or stored.etag != change.digest):
+            raise Conflict(
+                f"{change.address} changed in the portal since it was read; it was not written",
+                endpoint=self.endpoint,
+                where=str(change.address),
+                next_step="run the command again: it plans from what is there now",
+            )
         if change.action is Action.DELETE:
-            if stored is None:
-                raise PlanError(f"{change.address} was not read from the portal")
+            assert stored is not None
             self._call("DELETE", path, headers={"If-Match": stored.etag})
             return
         condition = {"If-Match": stored.etag} if stored else {"If-None-Match": "*"}

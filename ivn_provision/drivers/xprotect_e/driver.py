@@ -17,11 +17,10 @@ from ivn_provision.drivers.xprotect_e.agent_link import AgentLink, Answer, Step,
 from ivn_provision.drivers.xprotect_e.edit import splices_for
 from ivn_provision.drivers.xprotect_e.layout import Layout, choose
 from ivn_provision.drivers.xprotect_e.live import resources_of
-from ivn_provision.drivers.xprotect_e.xml_document import Document, Splice, parse
+from ivn_provision.drivers.xprotect_e.xml_document import Document, Splice, apply_splices, parse
 from ivn_provision.errors import ProtocolFault, Refused
 from ivn_provision.model.live import Facts, Live
-from ivn_provision.model.resource import Address, Value
-from ivn_provision.plan.plan import Change
+from ivn_provision.plan.plan import Work
 
 CONFIGURATION = r"C:\ProgramData\Milestone\Milestone Surveillance\configuration.xml"
 BACKUPS = r"C:\ProgramData\ivn-provision\backups"
@@ -128,23 +127,25 @@ class XProtectWriter(XProtectReader):
     def __init__(self, site: str, product: str, link: AgentLink, *, run_id: Callable[[], str]) -> None:
         super().__init__(site, product, link)
         self._run_id = run_id
+        self._writes = 0
 
-    def apply(
-        self, changes: Sequence[Change], desired: Mapping[Address, Mapping[str, Value]]
-    ) -> tuple[Outcome, ...]:
+    def apply(self, work: Work) -> tuple[Outcome, ...]:
         """One remote process for all changes. Raises before any write if the file is not the one read."""
         reading = self._reading()
-        splices = splices_for(reading.document, reading.layout, changes, desired)
+        splices = splices_for(reading.document, reading.layout, work)
         if splices:
+            parse(apply_splices(reading.document.raw, splices), path=CONFIGURATION)  # never write broken XML
+            self._seen = None
             self._write(reading, splices)
-        self._seen = None
-        return tuple(Outcome(change.address, "done") for change in changes)
+        return tuple(Outcome(change.address, "done") for change in work.changes)
 
     def _write(self, reading: _Read, splices: Sequence[Splice]) -> None:
+        self._writes += 1
+        folder = f"{BACKUPS}\\{self._run_id()}-{self._writes}"
         services = _to_restart(reading.layout, reading.services)
         steps: list[Step] = [
             {"verb": "require_not_running", "names": [EDITOR]},
-            {"verb": "backup", "to": f"{BACKUPS}\\{self._run_id()}", "paths": [CONFIGURATION]},
+            {"verb": "backup", "to": folder, "paths": [CONFIGURATION]},
             _control("stop", services),
             {"verb": "write_files", "files": [_write_request(reading.sha256, splices)]},
         ]

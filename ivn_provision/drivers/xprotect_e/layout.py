@@ -112,6 +112,12 @@ def _layout(data: dict[str, Any]) -> Layout:
     )
 
 
+_SINGLE = {
+    "ability": "manual",
+    "reason": "the recorder's file has no place for it yet: save it once in the Management Application",
+}
+
+
 def _kind(kind: str, data: dict[str, Any], *, lab_only: bool) -> KindLayout:
     naming = data.get("naming")
     return KindLayout(
@@ -124,7 +130,7 @@ def _kind(kind: str, data: dict[str, Any], *, lab_only: bool) -> KindLayout:
         marker=data.get("marker", ""),
         template=tuple(data.get("template", ())),
         constants=data.get("constants", {}),
-        create=_capability(data.get("create", {}), lab_only=lab_only),
+        create=_capability(data.get("create", _SINGLE if "single" in data else {}), lab_only=lab_only),
     )
 
 

@@ -56,27 +56,33 @@ def key_of(kind: KindLayout, element: Element) -> tuple[str, bool]:
 
 def _resource(kind: KindLayout, element: Element, site: str, devices: Mapping[str, str]) -> Resource:
     key, owned = key_of(kind, element)
-    fields: dict[str, Value] = {
-        name: decode(layout, element, devices) for name, layout in kind.fields.items() if layout.readable
-    }
-    handle = handle_of(kind, element)
-    title = (element.value(kind.name) or "").strip() if kind.name else ""
     return Resource(
         address=Address(site, "nvr", kind.kind, key),
-        fields=fields,
-        handle=handle,
-        digest=digest_of(handle, title, fields),
+        fields=fields_of(kind, element, devices),
+        handle=handle_of(kind, element),
+        digest=digest_of(kind, element, devices),
         owned=owned,
-        title=title,
+        title=_title(kind, element),
     )
 
 
-def digest_of(handle: str, name: str, fields: Mapping[str, Value]) -> str:
+def fields_of(kind: KindLayout, element: Element, devices: Mapping[str, str]) -> dict[str, Value]:
+    """All fields of an object that the layout can read."""
+    return {name: decode(layout, element, devices) for name, layout in kind.fields.items() if layout.readable}
+
+
+def _title(kind: KindLayout, element: Element) -> str:
+    return (element.value(kind.name) or "").strip() if kind.name else ""
+
+
+def digest_of(kind: KindLayout, element: Element, devices: Mapping[str, str]) -> str:
     """SHA-256 of what was read of an object.
 
     Not of its bytes: these hold redacted secrets, whose keyed hash differs from one reading to the next.
     """
+    fields = fields_of(kind, element, devices)
     values = {
-        field: str(value) if isinstance(value, (LiveRef, Unset)) else value for field, value in fields.items()
+        name: str(value) if isinstance(value, (LiveRef, Unset)) else value for name, value in fields.items()
     }
-    return hashlib.sha256(json.dumps([handle, name, values], sort_keys=True).encode()).hexdigest()
+    seen = [handle_of(kind, element), _title(kind, element), values]
+    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,91 @@
+"""An apply that breaks off: what was done is said, what is there is looked at, nothing of others is lost."""
+
+from __future__ import annotations
+
+from ivn_provision.errors import PartlyApplied
+from ivn_provision.run.engine import SiteOutcome, apply_sites
+from ivn_provision.run.events import Event, Step
+from tests.support.world import World
+
+SITE = "lab-0001"
+
+
+class Disturber:
+    """Does something to the lab when the engine reaches a step for the nth time."""
+
+    def __init__(self, world: World, step: Step, target: str, what: str, *, after: int = 1) -> None:
+        self.world, self.step, self.target, self.what, self.left = world, step, target, what, after
+
+    def notify(self, event: Event) -> None:
+        if event.step is not self.step or event.target != self.target:
+            return
+        self.left -= 1
+        if self.left == 0:
+            place, _, fault = self.what.partition(" ")
+            self.world.lab.fault(place, fault)
+
+
+def apply(world: World, observer: Disturber, deadline: float = 3.0) -> SiteOutcome:
+    (outcome,) = apply_sites([world.site(SITE)], world.opener(deadline), observer, None)
+    return outcome
+
+
+def test_a_pin_that_gets_another_number_is_one_apply(world: World) -> None:
+    """Two writes on the recorder (make, later remove), each with a backup of its own."""
+    assert world.apply(SITE)[0].error is None
+    world.edit(SITE, "generic_events:\n  - {pin: 2,", "generic_events:\n  - {pin: 4,")
+    world.edit(SITE, "{pin: 2, source: soft,", "{pin: 4, source: soft,")
+    (outcome,) = world.apply(SITE)
+    assert outcome.error is None, outcome.error
+    assert outcome.proof is not None
+    assert outcome.proof.is_empty
+
+
+def test_the_portal_is_done_and_the_recorder_is_cut_off(world: World) -> None:
+    outcome = apply(world, Disturber(world, Step.WRITING, "nvr", f"{SITE} http_500"))
+    assert isinstance(outcome.error, PartlyApplied)
+    assert outcome.error.exit_code == 3
+    done = {str(each.address) for each in outcome.outcomes if each.status == "done"}
+    assert "lab-0001/portal/device" in done
+    assert "lab-0001/nvr/camera/10" not in done
+    assert {each.status for each in outcome.outcomes} == {"done", "unknown"}
+    world.lab.fault(SITE, "http_500", on=False)
+    again = world.apply(SITE)[0]
+    assert again.error is None, again.error
+
+
+def test_a_write_whose_answer_is_lost_is_looked_at_again(world: World) -> None:
+    """The recorder writes and never answers: nobody knows, so the tool reads and finds out."""
+    assert world.apply(SITE)[0].error is None
+    world.lab.tamper(SITE, "camera", "10", {"label": "Other"})
+    writes = world.lab.nvr(SITE).counters.file_writes
+    outcome = apply(world, Disturber(world, Step.WRITING, "nvr", f"{SITE} hang_receive"))
+    assert isinstance(outcome.error, PartlyApplied)
+    assert "not known" in outcome.error.summary
+    world.lab.fault(SITE, "hang_receive", on=False)
+    assert world.lab.nvr(SITE).counters.file_writes == writes + 1
+    assert world.apply(SITE)[0].error is None
+
+
+def test_a_portal_that_fails_in_the_middle_is_said(world: World) -> None:
+    outcome = apply(world, Disturber(world, Step.WRITTEN, "nvr", "portal http_500"))
+    assert isinstance(outcome.error, PartlyApplied)
+    assert world.lab.nvr(SITE).counters.file_writes == 1
+    world.lab.fault("portal", "http_500", on=False)
+    assert world.apply(SITE)[0].error is None
+
+
+def test_a_technician_between_two_writes_is_not_overwritten(world: World) -> None:
+    """The second batch reads again and compares with what the plan saw."""
+    assert world.apply(SITE)[0].error is None
+    world.edit(SITE, "generic_events:\n  - {pin: 2,", "generic_events:\n  - {pin: 4,")
+    world.edit(SITE, "{pin: 2, source: soft,", "{pin: 4, source: soft,")
+
+    class Technician:
+        def notify(self, event: Event) -> None:
+            if event.step is Step.WRITTEN and event.target == "portal":
+                world.lab.tamper(SITE, "generic_event", "2", {"substring": "MINE"})
+
+    (outcome,) = apply_sites([world.site(SITE)], world.opener(), Technician(), None)
+    assert isinstance(outcome.error, PartlyApplied)
+    assert b"MINE" in world.lab.nvr(SITE).configuration_path.read_bytes()
