@@ -15,6 +15,7 @@ from benchmarks.plain_pywinrm import Target
 from ivn_provision.cli import lab_control
 
 _START_SECONDS = 300
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,25 @@ class RunningLab:
 def lab_of(count: int, folder: Path) -> Iterator[RunningLab]:
     """A lab of `count` generated sites on free ports."""
     lab, sites = folder / "lab", folder / "sites"
-    _lab("up", "--sites", str(count), "--detach", "--free-ports", "--dir", lab, "--write-sites", sites)
+    _up("--sites", str(count), "--detach", "--free-ports", "--dir", lab, "--write-sites", sites)
     try:
         running = lab_control.load(lab)
         assert running is not None
         yield RunningLab(lab, sites, running.pid)
     finally:
         _lab("down", "--dir", lab)
+
+
+def _up(*arguments: str | Path) -> None:
+    """Start it, again if need be: of hundreds of ports that were free, one may be taken a moment later."""
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            _lab("up", *arguments)
+        except subprocess.CalledProcessError:
+            if not left:
+                raise
+        else:
+            return
 
 
 def _target(site: dict[str, Any], status: dict[str, Any]) -> Target:

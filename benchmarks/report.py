@@ -25,7 +25,7 @@ class Aim:
         if self.measured <= self.limit:
             return f"- {self.what}: **met**, {found} (aim: at most {self.limit:.3g} {self.unit})"
         over = self.measured / self.limit
-        return f"- {self.what}: **missed**, {found} (aim: at most {self.limit:.3g} {self.unit}; {over:.1f} of the aim)"
+        return f"- {self.what}: **missed**, {found} (aim: at most {self.limit:.3g} {self.unit}; {over:.2f} times that)"
 
 
 @dataclass(frozen=True, slots=True)

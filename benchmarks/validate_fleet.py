@@ -29,6 +29,7 @@ COLD_RATIO = COLD_MS / 1.2
 
 _CACHE = ".ivn"
 _COLD, _FIRST, _WARM, _ONE = "`--no-cache`", "empty cache", "unchanged", "one site changed"
+_START = "`--no-cache`, one site only"
 _FLOOR = "libyaml composing only (PyYAML's `CSafeLoader`)"
 _COMPOSE = """\
 import gc, pathlib, sys, yaml
@@ -84,7 +85,11 @@ def measure(options: Options) -> Report:
         ("what", "files", "CPU ms per file", "wall s in all", "peak RSS MB", "CPU ratio"),
         rows,
         [aim for figures in fleets for aim in _aims(figures)],
-        [_ratio_note(), _slopes(fleets), *([f"Not measured: {found}."] if isinstance(found, str) else [])],
+        [
+            _ratio_note(),
+            *map(_slopes, fleets),
+            *([f"Not measured: {found}."] if isinstance(found, str) else []),
+        ],
     )
 
 
@@ -94,6 +99,7 @@ def fleet_figures(fleet: Fleet, rounds: int) -> dict[str, Figure]:
     usages = interleaved(
         {
             _COLD: partial(validate, folder, "--no-cache"),
+            _START: partial(validate, folder, "--no-cache", fleet.sites[0]),
             _FIRST: partial(_first, folder),
             _WARM: partial(validate, folder),
             _ONE: partial(_one_changed, fleet),
@@ -101,7 +107,9 @@ def fleet_figures(fleet: Fleet, rounds: int) -> dict[str, Figure]:
         },
         rounds,
     )
-    return {name: Figure(name, len(fleet.sites), usage) for name, usage in usages.items()}
+    return {
+        name: Figure(name, 1 if name == _START else len(fleet.sites), usage) for name, usage in usages.items()
+    }
 
 
 def validate(folder: Path, *arguments: str | Path) -> Usage:
@@ -185,17 +193,13 @@ def _aims(figures: Mapping[str, Figure]) -> list[Aim]:
     ]
 
 
-def _slopes(fleets: list[dict[str, Figure]]) -> str:
-    """What one more site costs, without the start of the program."""
-    small, large = fleets[0], fleets[-1]
-    more = large[_COLD].files - small[_COLD].files
-    costs = {
-        name: (large[name].usage.cpu - small[name].usage.cpu) * 1000 / more for name in (_COLD, _WARM, _FLOOR)
-    }
-    start = small[_WARM].usage.cpu - costs[_WARM] * small[_WARM].files / 1000
+def _slopes(figures: Mapping[str, Figure]) -> str:
+    """What one more site costs, without the start of the program: both from the same rounds."""
+    start = figures[_START].usage.cpu
+    cold, warm = ((figures[name].usage.cpu - start) * 1000 / figures[name].files for name in (_COLD, _WARM))
     return (
-        f"Without the start of the program (about {start:.2f} s CPU), each further site costs "
-        f"{costs[_COLD]:.2f} ms CPU cold and {costs[_WARM]:.2f} ms unchanged; composing alone {costs[_FLOOR]:.2f} ms."
+        f"Of {figures[_COLD].files:,} sites, the start of the program takes {start:.2f} s CPU; beside it each site "
+        f"costs {cold:.2f} ms CPU cold and {warm:.2f} ms unchanged."
     )
 
 

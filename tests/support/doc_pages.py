@@ -106,7 +106,7 @@ def _shown(block: _Block) -> Iterator[Shown]:
             if command:
                 yield Shown(start, command, tuple(output) or None)
             command, output, start = line[2:], [], block.line + offset
-        elif line.startswith("> ") and not output:
+        elif (line.startswith("> ") or line == ">") and not output:
             command += "\n" + line[2:]
         else:
             output.append(line.rstrip())

@@ -6,6 +6,7 @@ tests run beside each other and beside a lab of yours. Addresses are put back in
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import re
@@ -15,12 +16,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ivn_provision.cli import lab_control
 from ivn_provision.cli.lab import up
+from ivn_provision.cli.main import main
 from ivn_provision.lab.lab import Lab
 from ivn_provision.lab.sites import default_sites, generated_sites
 from tests.support.doc_pages import ROOT
@@ -32,6 +34,10 @@ _VOLATILE = (
     (re.compile(r"\(process \d+\)"), "(process N)"),
     (re.compile(r"(milestone-xp-p-)[0-9a-f]{8}"), r"\1ID"),
 )
+_PROGRESS = re.compile(r"[\w-]+: (writing|written|reading again)\b.*")  # a terminal clears it
+_PLAIN = re.compile(
+    r"ivn-provision [^|&;<>()$`\\*?~#\n]*"
+)  # needs no shell: runs in this process, which is faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,8 @@ class Session:
     def run(self, command: str) -> Done:
         if command.startswith("ivn-provision lab up"):
             done = Done(0, tuple(self._lab_up(shlex.split(command)[3:])))
+        elif _PLAIN.fullmatch(command):
+            done = self._done(*_here(self.folder, shlex.split(command)))
         else:
             done = self._bash(command)
         self._code = done.code
@@ -81,7 +89,11 @@ class Session:
             timeout=SECONDS,
             check=False,
         )
-        return Done(done.returncode, tuple(self._put_back(done.stdout).splitlines()))
+        return self._done(done.returncode, done.stdout)
+
+    def _done(self, code: int, printed: str) -> Done:
+        lines = self._put_back(printed).splitlines()
+        return Done(code, tuple(line for line in lines if not _PROGRESS.fullmatch(line)))
 
     def _lab_up(self, arguments: Sequence[str]) -> list[str]:
         given = up.make_context("lab up", list(arguments)).params
@@ -97,6 +109,22 @@ class Session:
 
     def _put_back(self, text: str) -> str:
         return self._lab.put_back(text) if self._lab else text
+
+
+def _here(folder: Path, words: list[str]) -> tuple[int, str]:
+    """Run the command line in this process: exit code, and stdout and stderr as they come."""
+    printed = io.StringIO()
+    colours = {name: os.environ.pop(name) for name in ("NO_COLOR", "FORCE_COLOR") if name in os.environ}
+    before = sys.argv, sys.stdin
+    sys.argv, sys.stdin = words, io.StringIO()
+    try:
+        with chdir(folder), redirect_stdout(printed), redirect_stderr(printed):
+            main()
+    except SystemExit as stop:
+        return int(stop.code or 0), printed.getvalue()
+    finally:
+        sys.argv, sys.stdin = before
+        os.environ.update(colours)
 
 
 class _LabThread:

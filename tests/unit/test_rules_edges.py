@@ -104,7 +104,8 @@ def device(**changes: object) -> Device:
 
 
 def site(**sections: object) -> Site:
-    return replace(Site("harbor", "harbor.yml", Places({}, "harbor.yml")), **sections)  # type: ignore[arg-type]
+    bare = Site("harbor", "harbor.yml", Places({}, "harbor.yml"), nvr=Nvr("x", connect()))
+    return replace(bare, **sections)  # type: ignore[arg-type]
 
 
 def message(**changes: object) -> MailMessage:

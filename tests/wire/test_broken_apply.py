@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ivn_provision.errors import PartlyApplied
 from ivn_provision.run.engine import SiteOutcome, apply_sites
 from ivn_provision.run.events import Event, Step
 from tests.support.world import World
 
 SITE = "lab-0001"
+
+
+@contextmanager
+def taken(host: str, port: int) -> Iterator[None]:
+    """A port that another program listens on."""
+    with socket.create_server((host, port)):
+        yield
 
 
 class Disturber:
@@ -89,3 +100,14 @@ def test_a_technician_between_two_writes_is_not_overwritten(world: World) -> Non
     (outcome,) = apply_sites([world.site(SITE)], world.opener(), Technician(), None)
     assert isinstance(outcome.error, PartlyApplied)
     assert b"MINE" in world.lab.nvr(SITE).configuration_path.read_bytes()
+
+
+def test_services_that_do_not_come_back_are_said_to_be_down(world: World) -> None:
+    """The file is written, the Recording Server cannot start: that is not 'nothing was written'."""
+    assert world.apply(SITE)[0].error is None
+    world.edit(SITE, "event_server_port: 1234", f"event_server_port: {world.lab.mail_port}")
+    with taken(world.lab.site(SITE).host, world.lab.mail_port):
+        (outcome,) = world.apply(SITE)
+    assert isinstance(outcome.error, PartlyApplied)
+    assert "services" in outcome.error.summary
+    assert "backup" in outcome.error.next_step

@@ -18,7 +18,7 @@ from ivn_provision.drivers.xprotect_e.edit import splices_for
 from ivn_provision.drivers.xprotect_e.layout import Layout, choose
 from ivn_provision.drivers.xprotect_e.live import resources_of
 from ivn_provision.drivers.xprotect_e.xml_document import Document, Splice, apply_splices, parse
-from ivn_provision.errors import ProtocolFault, Refused
+from ivn_provision.errors import PartlyApplied, ProtocolFault, Refused
 from ivn_provision.model.live import Facts, Live
 from ivn_provision.plan.plan import Work
 
@@ -150,8 +150,14 @@ class XProtectWriter(XProtectReader):
             {"verb": "write_files", "files": [_write_request(reading.sha256, splices)]},
         ]
         answers, always = self._link.call(steps, [_control("start", services[::-1])])
-        if error := failure(answers) or failure(always):
+        if error := failure(answers):
             raise error
+        if error := failure(always):
+            raise PartlyApplied(
+                f"the configuration was written, but not all services run again: {error.summary}",
+                where=error.where,
+                next_step=f"start the Milestone services on the recorder now. The backup is in {folder}",
+            )
 
 
 def _write_request(base: str, splices: Sequence[Splice]) -> dict[str, Any]:

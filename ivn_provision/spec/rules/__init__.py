@@ -23,6 +23,7 @@ from ivn_provision.spec.rules import (  # noqa: F401 - imported to register thei
     pins,
     ports,
     recording,
+    sections,
     times,
     users,
 )
