@@ -57,8 +57,13 @@ def paint(*, err: bool = False) -> Paint:
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Print a report. click strips colour from what is no terminal, so say when it is wanted there too."""
-    click.echo(text, err=err, color=paint(err=err).on or None)
+    """Print a report. click strips colour from what is no terminal, so say when it is wanted there too.
+
+    What the stream's encoding cannot hold is printed as an escape: one odd name must not cost a report.
+    """
+    encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
+    shown = text.encode(encoding, "backslashreplace").decode(encoding)
+    click.echo(shown, err=err, color=paint(err=err).on or None)
 
 
 def load_sites(folder: Path, names: Sequence[str]) -> tuple[Site, ...]:

@@ -237,6 +237,7 @@ def _portal(site: Site, portal: Portal) -> Iterator[Resource]:
                 "log_server_port": device.log_server_port,
                 "username": device.username,
                 "password": device.password,
+                "smtp_account_id": portal.smtp_account_id,
             },
             (site_address,),
         )

@@ -6,14 +6,15 @@ since a reader of Terraform plans would count them as done by the tool.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from ivn_provision import __version__
 from ivn_provision.diagnostics import Place
 from ivn_provision.errors import PlanError
 from ivn_provision.model.kinds import KINDS
-from ivn_provision.model.resource import Address
+from ivn_provision.model.resource import Address, Value
 from ivn_provision.plan.plan import (
     Action,
     Change,
@@ -25,9 +26,12 @@ from ivn_provision.plan.plan import (
     count,
 )
 from ivn_provision.plan.values_json import dump, is_sensitive, is_unknown, load, nested, plain
+from ivn_provision.strict_json import Node, WrongShape
 
 FORMAT_VERSION = "1.2"
 IVN_VERSION = 1
+_MANY = 10**9
+_LARGE = 2**63
 _ACTIONS: Mapping[Action, list[str]] = {
     Action.CREATE: ["create"],
     Action.UPDATE: ["update"],
@@ -141,86 +145,134 @@ def from_json(data: object) -> tuple[SitePlan, ...]:
     """Read a plan back, for showing it. Raises PlanError where it is not one of ours."""
     if not isinstance(data, dict) or not isinstance(data.get("ivn"), dict):
         raise PlanError("this is not a plan of ivn-provision", next_step="make one with `plan --out FILE`")
-    version = data["ivn"].get("version")
-    if data.get("format_version") != FORMAT_VERSION or version != IVN_VERSION:
+    seen = data.get("format_version"), data["ivn"].get("version")
+    if seen != (FORMAT_VERSION, IVN_VERSION) or isinstance(seen[1], (bool, float)):
         raise PlanError(
-            f"the plan has format {data.get('format_version')!r}/{version!r}, this tool reads {FORMAT_VERSION}/{IVN_VERSION}",
+            f"the plan has format {_brief(seen[0])}/{_brief(seen[1])},"
+            f" this tool reads {FORMAT_VERSION}/{IVN_VERSION}",
             next_step="make a new plan with this version of the tool",
         )
-    return tuple(_read("sites", _read_site, each) for each in _list(data["ivn"], "sites"))
-
-
-def _read(what: str, reader: Callable[[Any], Any], data: Any) -> Any:
     try:
-        return reader(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise PlanError(
-            f"the plan file is damaged in its {what} ({type(error).__name__})",
-            next_step="make a new plan",
-        ) from error
+        return tuple(_read_site(each) for each in Node(data)["ivn"]["sites"].items())
+    except WrongShape as error:
+        raise PlanError(f"the plan file is damaged: {error}", next_step="make a new plan") from error
 
 
-def _list(data: Mapping[str, Any], name: str) -> list[Any]:
-    found = data.get(name)
-    if not isinstance(found, list):
-        raise PlanError(f"the plan file is damaged: {name} is not a list", next_step="make a new plan")
-    return found
+def _brief(version: object) -> str:
+    """A version as far as it is worth showing."""
+    known = isinstance(version, str) or (isinstance(version, int) and abs(version) < _MANY)
+    return repr(version)[:20] if known else f"of type {type(version).__name__}"
 
 
-def _read_site(data: Any) -> SitePlan:
+def _read_site(site: Node) -> SitePlan:
     return SitePlan(
-        site=str(data["site"]),
-        changes=tuple(_read_change(each) for each in _list(data, "changes")),
-        unchanged=int(data["unchanged"]),
+        site=site["site"].text(),
+        changes=tuple(_read_change(each) for each in site["changes"].items()),
+        unchanged=site["unchanged"].integer(0, _MANY),
         foreign=tuple(
-            Foreign(_address(each["address"]), str(each["title"]), str(each["why"]))
-            for each in _list(data, "foreign")
+            Foreign(_address(each["address"]), each["title"].text(), each["why"].text())
+            for each in site["foreign"].items()
         ),
         unverified=tuple(
-            Unverified(_address(each["address"]), str(each["field"]), str(each["reason"]))
-            for each in _list(data, "unverified")
+            Unverified(_address(each["address"]), each["field"].text(), each["reason"].text())
+            for each in site["unverified"].items()
         ),
-        facts=tuple(
-            TargetFacts(
-                str(each["target"]),
-                str(each["product"]),
-                str(each["version"]),
-                str(each["endpoint"]),
-                tuple(map(str, _list(each, "notes"))),
-            )
-            for each in _list(data, "targets")
-        ),
-        notes=tuple(map(str, _list(data, "notes"))),
+        facts=tuple(_read_facts(each) for each in site["targets"].items()),
+        notes=_texts(site["notes"]),
     )
 
 
-def _address(text: object) -> Address:
+def _read_facts(target: Node) -> TargetFacts:
+    return TargetFacts(
+        target["target"].text(),
+        target["product"].text(),
+        target["version"].text(),
+        target["endpoint"].text(),
+        _texts(target["notes"]),
+    )
+
+
+def _texts(node: Node) -> tuple[str, ...]:
+    return tuple(each.text() for each in node.items())
+
+
+def _address(node: Node) -> Address:
     """An address of a kind that this tool knows."""
-    address = Address.parse(str(text))
+    text = node.text()
+    try:
+        address = Address.parse(text)
+    except ValueError:
+        node.wrong("is not SITE/TARGET/KIND[/KEY]")
     if address.kind not in KINDS:
-        raise ValueError(f"unknown kind {address.kind}")
+        node.wrong("names a kind that this tool does not know")
     return address
 
 
-def _read_change(data: Any) -> Change:
-    place = data["declared_at"]
+def _read_change(change: Node) -> Change:
+    place, blocked_by = change["declared_at"], change["blocked_by"]
     return Change(
-        address=_address(data["address"]),
-        action=Action(data["action"]),
-        fields=tuple(
-            FieldChange(
-                str(each["name"]),
-                load(each["before"]),
-                load(each["after"]),
-                forces_replacement=bool(each["forces_replacement"]),
-                reason=str(each["reason"]),
-            )
-            for each in _list(data, "fields")
-        ),
-        digest=str(data["digest"]),
-        declared_at=Place(str(place["path"]), int(place["line"]), int(place["column"])) if place else None,
-        manual=bool(data["manual"]),
-        blocked_by=_address(data["blocked_by"]) if data["blocked_by"] else None,
-        title=str(data["title"]),
-        reason=str(data["reason"]),
+        address=_address(change["address"]),
+        action=_action(change["action"]),
+        fields=tuple(_read_field(each) for each in change["fields"].items()),
+        digest=change["digest"].text(),
+        declared_at=None if place.is_null else _place(place),
+        manual=change["manual"].flag(),
+        blocked_by=None if blocked_by.is_null else _address(blocked_by),
+        title=change["title"].text(),
+        reason=change["reason"].text(),
     )
+
+
+def _read_field(each: Node) -> FieldChange:
+    return FieldChange(
+        each["name"].text(),
+        _value(each["before"]),
+        _value(each["after"]),
+        forces_replacement=each["forces_replacement"].flag(),
+        reason=each["reason"].text(),
+    )
+
+
+def _action(node: Node) -> Action:
+    name = node.text()
+    return Action(name) if name in set(Action) else node.wrong("is not an action of a plan")
+
+
+def _place(node: Node) -> Place:
+    return Place(node["path"].text(), node["line"].integer(1, _MANY), node["column"].integer(1, _MANY))
+
+
+def _value(node: Node) -> Value:
+    """A field's value, as `dump` wrote it: plain, marked, or a flat list of those."""
+    if isinstance(node.value, list):
+        for each in node.items():
+            _item(each)
+    else:
+        _single(node)
+    return load(node.value)
+
+
+def _item(node: Node) -> None:
+    if isinstance(node.value, dict):
+        node["unknown"].text()
+    else:
+        node.text()
+
+
+def _single(node: Node) -> None:
+    if isinstance(node.value, str):
+        node.text()
+    elif isinstance(node.value, float):
+        _ = math.isfinite(node.value) or node.wrong("is not a finite number")
+    elif isinstance(node.value, int):
+        _ = abs(node.value) < _LARGE or node.wrong("is too large a number")
+    elif isinstance(node.value, dict):
+        _marked(node)
+
+
+def _marked(node: Node) -> None:
+    """`{"sensitive": true}`, `{"unset": true}` or `{"unknown": PATH}`."""
+    if (unknown := node.find("unknown")) is not None:
+        unknown.text()
+    elif not any(each.value is True for name, each in node.members() if name in {"sensitive", "unset"}):
+        node.wrong("is not a value of a plan")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ivn_provision.plan.plan import Action, SitePlan
-from ivn_provision.report.paint import Paint
+from ivn_provision.report.paint import Paint, safe
 from ivn_provision.run.engine import SiteOutcome
 
 
@@ -12,7 +12,7 @@ def render_outcome(outcome: SiteOutcome, paint: Paint) -> str:
     if outcome.plan is None:
         return ""
     if outcome.declined:
-        return f"{outcome.site}: nothing was changed."
+        return f"{safe(outcome.site)}: nothing was changed."
     lines = []
     if outcome.outcomes:
         lines.append(f"{paint('Apply complete!', 'bold', 'green')} {_counts(outcome.plan)}")
@@ -25,16 +25,17 @@ def _counts(plan: SitePlan) -> str:
     actions = [change.action for change in plan.workable]
     replaced = actions.count(Action.REPLACE)
     return (
-        f"{plan.site}: {actions.count(Action.CREATE) + replaced} added, "
+        f"{safe(plan.site)}: {actions.count(Action.CREATE) + replaced} added, "
         f"{actions.count(Action.UPDATE)} changed, {actions.count(Action.DELETE) + replaced} destroyed."
     )
 
 
 def _proof(proof: SitePlan, paint: Paint) -> str:
+    site = safe(proof.site)
     if not proof.is_empty:
-        return paint(f"Proof: re-read of {proof.site} still differs in {len(proof.changes)} place(s).", "red")
+        return paint(f"Proof: re-read of {site} still differs in {len(proof.changes)} place(s).", "red")
     unverified = f"; {len(proof.unverified)} field(s) cannot be read back" if proof.unverified else ""
     return (
-        f"{paint('Proof:', 'bold')} {proof.site} was read again and the plan is empty: "
+        f"{paint('Proof:', 'bold')} {site} was read again and the plan is empty: "
         f"{proof.unchanged} objects as declared{unverified}."
     )

@@ -11,20 +11,21 @@ import json
 from collections.abc import Sequence
 
 from ivn_provision.diagnostics import Diagnostic, Place
-from ivn_provision.report.source_lines import SourceLine, file_lines
+from ivn_provision.report.source_lines import SourceLine, file_lines, hiding_unknown
 
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
 
 
 def render_json(diagnostics: Sequence[Diagnostic], source_line: SourceLine = file_lines) -> str:
     """One document; `valid` is false if there are errors."""
+    shown = hiding_unknown(diagnostics, source_line)
     errors = sum(1 for each in diagnostics if each.is_error)
     document: Json = {
         "format_version": "1.0",
         "valid": errors == 0,
         "error_count": errors,
         "warning_count": len(diagnostics) - errors,
-        "diagnostics": [diagnostic_json(each, source_line) for each in diagnostics],
+        "diagnostics": [diagnostic_json(each, shown) for each in diagnostics],
     }
     return json.dumps(document, indent=2, ensure_ascii=False)
 

@@ -65,5 +65,6 @@ def _location(place: Place) -> dict[str, Json]:
 
 
 def _uri(path: str) -> str:
-    normal = os.path.normpath(path).replace(os.sep, "/")
-    return f"file://{quote(normal)}" if normal.startswith("/") else quote(normal)
+    """The path as the file system has it, byte for byte: a name need not be UTF-8."""
+    normal = quote(os.fsencode(os.path.normpath(path).replace(os.sep, "/")))
+    return f"file://{normal}" if normal.startswith("/") else normal

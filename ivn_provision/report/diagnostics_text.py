@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ivn_provision.diagnostics import Diagnostic, Place
 from ivn_provision.report.paint import Paint, safe
-from ivn_provision.report.source_lines import SourceLine, file_lines
+from ivn_provision.report.source_lines import SourceLine, file_lines, hiding_unknown
 
 _MAX_WIDTH = 160
 
 
-def render(diagnostics: Iterable[Diagnostic], paint: Paint, source_line: SourceLine = file_lines) -> str:
+def render(diagnostics: Sequence[Diagnostic], paint: Paint, source_line: SourceLine = file_lines) -> str:
     """One block per diagnostic, a blank line between them."""
-    return "\n\n".join(_block(each, source_line, paint) for each in diagnostics)
+    shown = hiding_unknown(diagnostics, source_line)
+    return "\n\n".join(_block(each, shown, paint) for each in diagnostics)
 
 
 def summary_text(sites: int, errors: int, warnings: int, unchanged: int = 0) -> str:

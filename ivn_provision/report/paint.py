@@ -29,5 +29,11 @@ def paint_for(*, is_terminal: bool, env: Mapping[str, str]) -> Paint:
 
 
 def safe(text: str) -> str:
-    """Text from outside without control characters that could drive a terminal."""
+    """Text from outside without what could drive a terminal or deceive its reader.
+
+    Everything that `str.isprintable` denies is written as an escape: control characters (C1 too), marks
+    that reverse the direction of text, zero-width characters, line separators, halves of surrogate pairs.
+    """
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

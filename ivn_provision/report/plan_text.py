@@ -59,10 +59,10 @@ def _objects(number: int) -> str:
 
 
 def _site(plan: SitePlan, paint: Paint, *, drift: bool) -> Iterator[str]:
-    yield paint(plan.site, "bold")
+    yield paint(safe(plan.site), "bold")
     for facts in plan.facts:
         what = " ".join(part for part in (facts.product, facts.version) if part)
-        yield f"  {facts.target:<7} {safe(what)} at {safe(facts.endpoint)}"
+        yield f"  {safe(facts.target):<7} {safe(what)} at {safe(facts.endpoint)}"
         yield from (paint(f"          {safe(note)}", "dim") for note in facts.notes)
     yield from (paint(f"  note: {safe(note)}", "yellow") for note in plan.notes)
     yield ""
@@ -84,7 +84,7 @@ def _change(change: Change, paint: Paint, *, drift: bool) -> Iterator[str]:
         yield paint(f"  # {safe(change.reason)}", "dim")
     yield f"  {paint(sign, colour)} {KINDS[change.address.kind].title}{key} {{"
     shown = [each for each in change.fields if _worth_showing(change, each)]
-    width = max((len(each.name) for each in shown), default=0)
+    width = max((len(safe(each.name)) for each in shown), default=0)
     for each in shown:
         yield from _field(change, each, width, paint)
     yield "    }"
@@ -116,7 +116,7 @@ def _field(change: Change, each: FieldChange, width: int, paint: Paint) -> Itera
         yield from _list(each, width, paint)
         return
     before, after = show(each.before), show(each.after)
-    name = f"{each.name:<{width}}"
+    name = f"{safe(each.name):<{width}}"
     if change.action is Action.CREATE:
         sign, text = ("+", "green"), f"{name} = {after}"
     elif change.action is Action.DELETE:
@@ -135,7 +135,7 @@ def _list(each: FieldChange, width: int, paint: Paint) -> Iterator[str]:
     """A list, item by item: what leaves, what comes; what stays is not shown."""
     before = each.before if isinstance(each.before, tuple) else ()
     after = each.after if isinstance(each.after, tuple) else ()
-    yield f"      {paint('~', 'yellow')} {each.name:<{width}} = ["
+    yield f"      {paint('~', 'yellow')} {safe(each.name):<{width}} = ["
     yield from (f"          {paint('-', 'red')} {show(item)}" for item in before if item not in after)
     yield from (f"          {paint('+', 'green')} {show(item)}" for item in after if item not in before)
     yield "        ]"
@@ -152,8 +152,20 @@ def show(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f").replace("\x9b", "\\u009b")
+        return _quoted(value)
     return safe(str(value))
+
+
+def _quoted(text: str) -> str:
+    """As JSON quotes it, with an escape for all that is not printable (see `safe`)."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    if quoted.isprintable():
+        return quoted
+    return "".join(char if char.isprintable() else _escape(ord(char)) for char in quoted)
+
+
+def _escape(code: int) -> str:
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def _footer(plan: SitePlan, paint: Paint) -> Iterator[str]:
@@ -161,13 +173,12 @@ def _footer(plan: SitePlan, paint: Paint) -> Iterator[str]:
         yield paint("  Foreign objects, not ours and never touched:", "dim")
         for each in plan.foreign:
             name = f' "{safe(each.title)}"' if each.title else ""
-            yield paint(
-                f"    {each.address.target} {KINDS[each.address.kind].title}{name}: {each.why}", "dim"
-            )
+            what = f"{safe(each.address.target)} {KINDS[each.address.kind].title}{name}"
+            yield paint(f"    {what}: {safe(each.why)}", "dim")
         yield ""
     if plan.unverified:
         yield paint("  Not verified by reading:", "dim")
         for reason, group in groupby(plan.unverified, key=lambda each: each.reason):
-            names = ", ".join(f"{safe(str(each.address))} {each.name}" for each in group)
+            names = ", ".join(f"{safe(str(each.address))} {safe(each.name)}" for each in group)
             yield paint(f"    {names}: {safe(reason) or 'the target does not show it'}", "dim")
         yield ""

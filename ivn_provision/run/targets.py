@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ivn_provision.errors import Refused
 from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.site import Nvr, Portal, Site
-from ivn_provision.transports.breaker import Breaker
+from ivn_provision.transports.breaker import Account, Breaker
 from ivn_provision.transports.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Opener:
     run_id: str
     deadline_seconds: float = 60.0
     breaker: Breaker = field(default_factory=Breaker)
-    _tokens: dict[tuple[str, str, str], TokenSource] = field(default_factory=dict, init=False)
+    _tokens: dict[tuple[str, str, Secret, str], TokenSource] = field(default_factory=dict, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def readers(self, site: Site) -> Mapping[str, Reader]:
@@ -91,13 +91,13 @@ class Opener:
             )
         if nvr.connect.password is None:
             raise Refused("nvr.connect has no password", next_step="give it a !secret reference")
-        credential = f"account {nvr.connect.username} with {nvr.connect.password}"
         settings = settings_of(nvr.connect, self.secret(nvr.connect.password))
+        account = Account(f"account {settings.username}", settings.password)
         return WinRmAgent(
             settings,
             is_loopback=is_loopback(nvr.connect.host),
             deadline=lambda: Deadline(self.deadline_seconds),
-            guard=lambda: self.breaker.guard(credential, settings.endpoint),
+            guard=lambda: self.breaker.guard(account, settings.endpoint),
         )
 
     def _client(self, portal: Portal) -> JsonClient:
@@ -108,10 +108,9 @@ class Opener:
     def _token(self, portal: Portal, scope: str) -> TokenSource:
         from ivn_provision.drivers.portal.tokens import TokenSource
 
-        key = (portal.url, portal.auth.client_id, scope)
+        secret = self.secret(portal.auth.client_secret)
+        key = (portal.url, portal.auth.client_id, secret, scope)
         with self._lock:
             if key not in self._tokens:
-                self._tokens[key] = TokenSource(
-                    portal.auth.client_id, self.secret(portal.auth.client_secret), scope, self.breaker
-                )
+                self._tokens[key] = TokenSource(portal.auth.client_id, secret, scope, self.breaker)
             return self._tokens[key]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ivn_provision.diagnostics import Diagnostic
 from ivn_provision.errors import SpecError, UsageProblem
-from ivn_provision.secret import SecretRef
+from ivn_provision.secret import MASK, SecretRef
 from ivn_provision.spec.fleet import site_file, unique
 from ivn_provision.spec.levels import Levels
 from ivn_provision.spec.load import merge_site
-from ivn_provision.spec.nodes import Node, Reference, walk
+from ivn_provision.spec.nodes import BAD, Node, Reference, walk
 from ivn_provision.spec.origins import origins_of, shown
 from ivn_provision.spec.references import Resolver, dotted, find, names_at
+from ivn_provision.spec.secret_keys import knows, looks_secret, without_user_information
 from ivn_provision.spec.site import Computed, Origin
 from ivn_provision.spec.source import read_bytes
 from ivn_provision.spec.suggest import did_you_mean, listing
@@ -77,10 +78,22 @@ def _is_branch(node: Node) -> bool:
 
 def _explained(root: Node, pointer: str, node: Node, resolver: Resolver) -> Explained:
     path = dotted(root, pointer)
-    return Explained(path, _value(node, path.rpartition(".")[2], resolver), origins_of(node, pointer))
+    hidden = not _may_be_shown(pointer)
+    value = MASK if hidden and _is_open(node) else _value(root, node, path.rpartition(".")[2], resolver)
+    levels = zip(origins_of(node, pointer), reversed(tuple(node.levels())), strict=True)
+    origins = (
+        replace(each, value=MASK if hidden and _is_open(level) else without_user_information(each.value))
+        for each, level in levels
+    )
+    return Explained(path, without_user_information(value), tuple(origins))
 
 
-def _value(node: Node, key: str, resolver: Resolver) -> str:
+def _is_open(node: Node) -> bool:
+    """Is it a value, and no reference to one?"""
+    return node.value is not None and not isinstance(node.value, SecretRef | Reference)
+
+
+def _value(root: Node, node: Node, key: str, resolver: Resolver) -> str:
     """The winning value; a reference with what it leads to."""
     if not isinstance(node.value, Reference):
         return shown(node.value, key) if node.value is not None else "(removed)"
@@ -89,4 +102,21 @@ def _value(node: Node, key: str, resolver: Resolver) -> str:
         return f"{target} (known only after the live system was read)"
     if isinstance(target, SecretRef):
         return str(target)
-    return f"{shown(target, key)} (by {node.value})"
+    value = shown(target, key) if target is BAD or _is_harmless(root, node) else MASK
+    return f"{value} (by {node.value})"
+
+
+def _is_harmless(root: Node, node: Node) -> bool:
+    """Do all keys on the way of a reference, which is no circle, hold what may be shown?"""
+    while isinstance(node.value, Reference):
+        found = find(root, node.value.path)
+        if found is None or not _may_be_shown(found[0]):
+            return False
+        node = found[1]
+    return True
+
+
+def _may_be_shown(pointer: str) -> bool:
+    """Not what may be a password: under a key that looks like it, or one that the schema does not know."""
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    return knows(parts) and not any(looks_secret(part) for part in parts)

@@ -12,7 +12,7 @@ from ivn_provision.diagnostics import Diagnostic, Severity
 from ivn_provision.secret import SecretRef
 from ivn_provision.spec.nodes import BAD, Node, Reference
 from ivn_provision.spec.references import Resolver
-from ivn_provision.spec.secret_keys import SECRET_KEYS
+from ivn_provision.spec.secret_keys import SECRET_KEYS, known_keys, may_be_quoted
 from ivn_provision.spec.site import Computed
 
 Data = None | bool | int | float | str | SecretRef | Computed | dict[str, "Data"] | list["Data"]
@@ -75,13 +75,15 @@ class Plain:
 
     def _map(self, items: dict[str, Node]) -> Data:
         out: dict[str, Data] = {}
+        known = known_keys()
         for key, node in items.items():
             value = node.value
             kind = value.__class__
-            if kind is dict:
-                out[key] = self._map(value)  # type: ignore[arg-type] # as above
-            elif kind is list:
-                out[key] = self._list(value)  # type: ignore[arg-type] # as above
+            if kind is dict or kind is list:
+                if key not in known or key in SECRET_KEYS:
+                    out[key] = self._hidden(key, node)
+                else:
+                    out[key] = self._map(value) if kind is dict else self._list(value)  # type: ignore[arg-type] # as above
             elif value is None:
                 self._tombstone(key, node)
             elif kind is Reference and self._partial:
@@ -91,6 +93,15 @@ class Plain:
             else:
                 out[key] = value  # type: ignore[assignment] # only str, bool, int and float are left
         return out
+
+    def _hidden(self, key: str, node: Node) -> Data:
+        """A map or list where a password may be meant (`{hunter2}`): nothing is said about what is inside."""
+        if key in SECRET_KEYS:
+            return self._open_password(node)
+        before = len(self._found)
+        value = self._value(node)
+        del self._found[before:]
+        return value
 
     def _list(self, items: list[Node]) -> Data:
         out: list[Data] = []
@@ -116,7 +127,11 @@ class Plain:
         if isinstance(value, Computed):
             self._late.append(Late(out, key, value))
             return value.path
-        if value is BAD or not isinstance(value, bool | int | float | str):
+        if (
+            value is BAD
+            or not isinstance(value, bool | int | float | str)
+            or (not wanted and _leads_to_secret(node))
+        ):
             self.unknown.add(id(node))
             return None
         return self._open_password(node) if wanted else value
@@ -142,3 +157,11 @@ class Plain:
             summary = f"`{key}` is empty: this null removes nothing"
             found = Diagnostic(Severity.WARNING, "SCH042", summary, node.key_place(key), hint=hint)
             self._found.append(found)
+
+
+def _leads_to_secret(node: Node) -> bool:
+    """Does a reference lead to what may be a password in clear? Then the schema must not quote it."""
+    if not isinstance(node.value, Reference):
+        return False
+    *above, key = node.value.path.split(".")
+    return not may_be_quoted(key, above[-1] if above else "")

@@ -7,7 +7,7 @@ On top of PyYAML's composer: YAML 1.2 scalars (`scalars.py`), no duplicate keys,
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import yaml
 
@@ -15,7 +15,7 @@ from ivn_provision.diagnostics import Diagnostic, Place, Related, Severity
 from ivn_provision.spec.composer import MAX_DEPTH, UNTAGGED, TooDeep, compose
 from ivn_provision.spec.nodes import BAD, Leaf, Mark, Node
 from ivn_provision.spec.scalars import Surprise, resolve_plain
-from ivn_provision.spec.secret_keys import looks_secret
+from ivn_provision.spec.secret_keys import FREE_MAPS, known_keys, looks_secret, may_be_quoted
 from ivn_provision.spec.source import Source
 from ivn_provision.spec.tags import parse_reference, parse_secret
 from ivn_provision.spec.yaml_errors import word_error
@@ -27,6 +27,8 @@ _CORE = "tag:yaml.org,2002:"
 _MAP_TAGS = frozenset({UNTAGGED, f"{_CORE}map"})
 _LIST_TAGS = frozenset({UNTAGGED, f"{_CORE}seq"})
 _CORE_SCALARS = frozenset({f"{_CORE}{name}" for name in ("int", "float", "bool", "null")})
+_UNCLEAR = "versions of YAML read this value differently"
+_TAGS = frozenset({"!secret", "!ref"})
 _GROUPS_HINT = "Put shared values into a group (groups/NAME.yml) or into fleet.yml."
 
 
@@ -74,39 +76,37 @@ class _Builder:
         self.source = source
         self.budget = budget
         self.diagnostics: list[Diagnostic] = []
+        self._unquoted = 0
         self._base = os.path.dirname(os.path.abspath(source.path))
 
     def node(self, raw: yaml.Node, key_mark: Mark | None, key: str, depth: int) -> Node:
         if isinstance(raw, yaml.ScalarNode):
             return Node(self._scalar(raw, key), raw.start_mark, raw.end_mark, key_mark, self.source)
-        self._spend(raw, depth)
+        self.budget -= len(raw.value) + 1
+        if self.budget < 0 or depth >= MAX_DEPTH:
+            raise _Refused(self._too_much(raw))
         value: dict[str, Node] | list[Node] | Leaf
         if isinstance(raw, yaml.MappingNode):
-            value = self._map(raw, depth + 1) if raw.tag in _MAP_TAGS else self._bad_tag(raw)
+            value = self._map(raw, key, depth + 1) if raw.tag in _MAP_TAGS else self._bad_tag(raw, key)
         elif raw.tag in _LIST_TAGS:
             value = [self.node(each, None, key, depth + 1) for each in raw.value]
         else:
-            value = self._bad_tag(raw)
+            value = self._bad_tag(raw, key)
         return Node(value, raw.start_mark, raw.end_mark, key_mark, self.source)
 
-    def _spend(self, raw: yaml.Node, depth: int) -> None:
-        self.budget -= len(raw.value) + 1
+    def _too_much(self, raw: yaml.Node) -> Diagnostic:
         if self.budget < 0:
             summary = f"aliases expand to more than {MAX_EXPANDED} values"
-            raise _Refused(self._error("YML016", summary, self._place(raw), _GROUPS_HINT))
-        if depth >= MAX_DEPTH:
-            raise _Refused(self._too_deep(raw))
-
-    def _too_deep(self, raw: yaml.Node) -> Diagnostic:
+            return self._error("YML016", summary, self._place(raw), _GROUPS_HINT)
         if _contains_itself(raw):
             hint = "An alias must not stand inside the value that its anchor marks."
             return self._error("YML017", "an alias contains itself", self._place(raw), hint)
         return word_error(TooDeep(raw), "", self.source.path)
 
-    def _map(self, raw: yaml.MappingNode, depth: int) -> dict[str, Node]:
+    def _map(self, raw: yaml.MappingNode, parent: str, depth: int) -> dict[str, Node]:
         """The hot loop: nine of ten values are untagged scalars under a key that is a word."""
         found: dict[str, Node] = {}
-        scalar_type, source, plain = yaml.ScalarNode, self.source, resolve_plain
+        scalar_type, source, plain, known = yaml.ScalarNode, self.source, resolve_plain, known_keys()
         for key_node, value_node in raw.value:
             key = key_node.value
             if key_node.__class__ is not scalar_type or key_node.tag or key_node.style or plain(key) != key:
@@ -122,15 +122,18 @@ class _Builder:
                 continue
             start = key_node.start_mark
             if value_node.__class__ is not scalar_type:
+                unquoted = key not in known
+                self._unquoted += unquoted
                 found[key] = self.node(value_node, start, key, depth)
+                self._unquoted -= unquoted
                 continue
             value = value_node.value
             if value_node.tag:
-                value = self._scalar(value_node, key)
+                value = self._scalar(value_node, key, parent)
             elif not value_node.style:
                 value = plain(value)
                 if value.__class__ is Surprise:
-                    value = self._surprise(value_node, value, key)
+                    value = self._surprise(value_node, value, key, parent)
             found[key] = Node(value, value_node.start_mark, value_node.end_mark, start, source)
         return found
 
@@ -146,7 +149,7 @@ class _Builder:
             shown = f"`{raw.value[:40]}`" if raw.value else "nothing"
             self._add("YML010", f"{shown} is used as a key, which is not text", self._place(raw), hint)
         else:
-            self._bad_tag(raw)
+            self._bad_tag(raw, "")
         return None
 
     def _duplicate(self, key: str, raw: yaml.Node, first: Node) -> None:
@@ -158,11 +161,11 @@ class _Builder:
             Diagnostic(Severity.ERROR, "YML009", summary, place, hint=hint, related=related)
         )
 
-    def _scalar(self, raw: yaml.ScalarNode, key: str) -> Leaf:
+    def _scalar(self, raw: yaml.ScalarNode, key: str, parent: str = "") -> Leaf:
         tag = raw.tag
         if tag == UNTAGGED and not raw.style:
             value = resolve_plain(raw.value)
-            return self._surprise(raw, value, key) if isinstance(value, Surprise) else value
+            return self._surprise(raw, value, key, parent) if isinstance(value, Surprise) else value
         if tag in {UNTAGGED, f"{_CORE}str"}:
             return str(raw.value)
         if tag == "!secret":
@@ -171,8 +174,8 @@ class _Builder:
             return self._checked(parse_reference(raw.value), raw)
         if tag in _CORE_SCALARS:
             value = resolve_plain(raw.value)
-            return value if not isinstance(value, str | Surprise) else self._bad_tag(raw)
-        return self._bad_tag(raw)
+            return value if not isinstance(value, str | Surprise) else self._bad_tag(raw, key)
+        return self._bad_tag(raw, key)
 
     def _checked(self, value: Leaf | Surprise, raw: yaml.Node) -> Leaf:
         if isinstance(value, Surprise):
@@ -180,14 +183,24 @@ class _Builder:
             return BAD
         return value
 
-    def _surprise(self, raw: yaml.ScalarNode, surprise: Surprise, key: str) -> Leaf:
-        """A plain scalar that is refused. What may be a password goes on as text and is never quoted."""
-        return str(raw.value) if looks_secret(key) else self._checked(surprise, raw)
+    def _surprise(self, raw: yaml.ScalarNode, surprise: Surprise, key: str, parent: str) -> Leaf:
+        """A plain scalar that is refused. What may be a password is never quoted.
 
-    def _bad_tag(self, raw: yaml.Node) -> Leaf:
-        tag = str(raw.tag).replace(_CORE, "!!")[:60]
+        Where the schema will refuse it anyway (a secret in clear, an unknown key) it goes on as text.
+        """
+        if not self._unquoted and may_be_quoted(key, parent):
+            return self._checked(surprise, raw)
+        if parent in FREE_MAPS and not self._unquoted:
+            return self._checked(replace(surprise, summary=_UNCLEAR, hint="Quote it if it is text."), raw)
+        return str(raw.value)
+
+    def _bad_tag(self, raw: yaml.Node, key: str) -> Leaf:
+        """A password in clear may begin with `!`: then its first word is a tag, and never quoted."""
+        harmless = not self._unquoted and not looks_secret(key) and key in known_keys()
+        quoted = harmless or raw.tag in _TAGS or raw.tag.startswith(_CORE)
+        tag = f"the tag {str(raw.tag).replace(_CORE, '!!')[:60]}" if quoted else "this tag"
         hint = "Site files know `!secret SCHEME:NAME` and `!ref PATH`, both before a plain value."
-        self._add("YML012", f"the tag {tag} is not allowed here", self._place(raw), hint)
+        self._add("YML012", f"{tag} is not allowed here", self._place(raw), hint)
         return BAD
 
     def _place(self, raw: yaml.Node) -> Place:

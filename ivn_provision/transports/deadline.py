@@ -20,12 +20,22 @@ class Deadline:
     def __post_init__(self) -> None:
         self._end = self.clock() + self.seconds
 
+    @property
+    def over(self) -> bool:
+        return self.clock() >= self._end
+
     def left(self, *, endpoint: str = "", doing: str = "") -> float:
         """Seconds left, at least 0.1. Raises DeadlineExceeded when they are used up."""
         left = self._end - self.clock()
         if left <= 0:
             raise exceeded(self.seconds, endpoint=endpoint, doing=doing)
         return max(left, 0.1)
+
+    def earlier(self, seconds: float) -> Deadline:
+        """The same deadline, that many seconds before: what must end first leaves room for the rest."""
+        other = Deadline(self.seconds, self.clock)
+        other._end = self._end - seconds
+        return other
 
 
 def exceeded(seconds: float, *, endpoint: str, doing: str) -> DeadlineExceeded:

@@ -60,7 +60,6 @@ def classify(error: Exception, *, endpoint: str, username: str, doing: str, seco
         ((http.ConnectionError, http.ChunkedEncodingError), lambda: _connection(error, endpoint, doing)),
         ((winrm.WSManFaultError,), lambda: _fault(error, endpoint)),
         ((winrm.WinRMTransportError,), lambda: _status(int(getattr(error, "code", 0)), endpoint)),
-        ((OSError,), lambda: _local(error, endpoint, doing)),
     )
     for classes, make in ways:
         if isinstance(error, classes):
@@ -73,16 +72,6 @@ def _silent(endpoint: str) -> TargetError:
         f"no answer from {endpoint}",
         endpoint=endpoint,
         next_step="is the machine on? A firewall (or a Public network profile) swallows WinRM silently",
-    )
-
-
-def _local(error: Exception, endpoint: str, doing: str) -> TargetError:
-    if "TLS CA certificate bundle" not in str(error):
-        return _strange(error, endpoint, doing)
-    return TlsFailed(
-        "the CA file that verifies the recorder is not there",
-        endpoint=endpoint,
-        next_step="look at nvr.connect.tls; the lab writes its own when it starts (`ivn-provision lab up`)",
     )
 
 

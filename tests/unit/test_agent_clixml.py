@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import timeit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ivn_provision.drivers.xprotect_e.bootstrap import clixml_errors
+from ivn_provision.drivers.xprotect_e.clixml import MAX_BYTES
 
 OBJECTS = '<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">{}</Objs>'
 
@@ -62,6 +65,25 @@ def test_a_document_type_is_refused() -> None:
     bomb = b'#< CLIXML\n<!DOCTYPE x [<!ENTITY a "aaaa">]><Objs><S S="Error">&a;</S></Objs>'
     assert "not shown" in clixml_errors(bomb)
     assert "not shown" in clixml_errors(b'<! entity a "b">')
+
+
+def test_only_the_beginning_is_read() -> None:
+    filler = b"<S S='verbose'>x</S>" * (MAX_BYTES // 20)
+    assert (
+        clixml_errors(b"<Objs><S S='Error'>first</S>" + filler + b"<S S='Error'>last</S></Objs>") == "first"
+    )
+
+
+def test_an_empty_document_ends_itself() -> None:
+    assert clixml_errors(b'#< CLIXML\r\n<Objs Version="1"/>\r\nplain') == "plain"
+
+
+@pytest.mark.parametrize("part", [b"<Objs ", b"<Objs>", b"<Objs/>", b"<S S='Error'>", b"</Objs </S ", b"<! "])
+def test_hostile_text_takes_time_in_proportion(part: bytes) -> None:
+    def cost(size: int) -> float:
+        return min(timeit.repeat(lambda: clixml_errors((part * size)[:size]), number=1, repeat=5))
+
+    assert cost(MAX_BYTES) < 16 * max(cost(MAX_BYTES // 8), 1e-3)  # quadratic: 64 times
 
 
 def test_utf_16_is_read() -> None:

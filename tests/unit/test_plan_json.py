@@ -125,6 +125,88 @@ def test_a_damaged_plan_is_shown_or_refused(data: st.DataObject) -> None:
     render(plans, Paint(on=False))
 
 
+def one_change(**values: Any) -> dict[str, Any]:
+    """A plan of one change whose single field is set, with `values` in place of the change's own."""
+    field = {"name": "n", "before": 1, "after": 2, "forces_replacement": False, "reason": ""}
+    change = {
+        "address": "s/nvr/camera/1", "action": "update", "manual": False, "blocked_by": None, "title": "",
+        "reason": "", "digest": "", "declared_at": None, "fields": [{**field, **values.pop("field", {})}],
+    }  # fmt: skip
+    site = {
+        "site": "s", "unchanged": 0, "changes": [{**change, **values}], "foreign": [], "unverified": [],
+        "targets": [], "notes": [],
+    }  # fmt: skip
+    return {"format_version": "1.2", "ivn": {"version": 1, "sites": [site]}}
+
+
+def test_the_smallest_plan_is_read() -> None:
+    (plan,) = from_json(one_change())
+    assert [str(each.address) for each in plan.changes] == ["s/nvr/camera/1"]
+
+
+PLACE = {"path": "a.yml", "line": 1, "column": 1}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"manual": "false"}, "/manual is not true or false"),
+        ({"manual": 0}, "/manual is not true or false"),
+        ({"manual": None}, "/manual is not true or false"),
+        ({"title": 1}, "/title is not text"),
+        ({"title": "\ud800"}, "/title holds half of a surrogate pair"),
+        ({"digest": None}, "/digest is not text"),
+        ({"action": []}, "/action is not text"),
+        ({"action": "read"}, "/action is not an action of a plan"),
+        ({"address": "s/nvr/nosuch/1"}, "/address names a kind that this tool does not know"),
+        ({"address": "s"}, "/address is not SITE/TARGET/KIND[/KEY]"),
+        ({"blocked_by": False}, "/blocked_by is not text"),
+        ({"blocked_by": ""}, "/blocked_by is not SITE/TARGET/KIND[/KEY]"),
+        ({"declared_at": []}, "/declared_at is not an object"),
+        ({"declared_at": {**PLACE, "line": "1"}}, "/declared_at/line is not a whole number"),
+        ({"declared_at": {**PLACE, "line": True}}, "/declared_at/line is not a whole number"),
+        ({"declared_at": {**PLACE, "column": 10**400}}, "/declared_at/column is not from 1 to"),
+        ({"fields": {}}, "/fields is not a list"),
+        ({"field": {"forces_replacement": "no"}}, "/forces_replacement is not true or false"),
+        ({"field": {"after": [["a"]]}}, "/after/0 is not text"),
+        ({"field": {"after": [1]}}, "/after/0 is not text"),
+        ({"field": {"after": {"sensitive": "true"}}}, "/after is not a value of a plan"),
+        ({"field": {"after": {"unknown": 1}}}, "/after/unknown is not text"),
+        ({"field": {"after": 10**400}}, "/after is too large a number"),
+        ({"field": {"after": float("inf")}}, "/after is not a finite number"),
+        ({"field": {"name": None}}, "/name is not text"),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, str) else None,
+)
+def test_nothing_is_converted(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        from_json(one_change(**values))
+    assert words in caught.value.summary
+    assert "/ivn/sites/0/changes/0" in caught.value.summary
+    assert caught.value.next_step
+
+
+@pytest.mark.parametrize("unchanged", [True, "1", 1.0, -1, float("inf"), 10**400, None])
+def test_a_count_is_a_whole_number(unchanged: object) -> None:
+    plan = one_change()
+    plan["ivn"]["sites"][0]["unchanged"] = unchanged
+    with pytest.raises(PlanError, match="/ivn/sites/0/unchanged"):
+        from_json(plan)
+
+
+@pytest.mark.parametrize(
+    "version", [2, True, 1.0, "1", None, {"a": "x" * 10_000}, 10**400, "\x1b[2J" * 50], ids=lambda _: ""
+)
+def test_another_version_is_named_briefly(version: object) -> None:
+    plan = one_change()
+    plan["ivn"]["version"] = version
+    with pytest.raises(PlanError) as caught:
+        from_json(plan)
+    assert "this tool reads 1.2/1" in caught.value.summary
+    assert len(caught.value.summary) < 120
+    assert caught.value.summary.isprintable()
+
+
 def damage(node: Any, data: st.DataObject) -> None:
     """Replace or remove one node somewhere below."""
     if isinstance(node, dict) and node:

@@ -48,7 +48,7 @@ def test_text_looks_like_a_compiler() -> None:
         "error[SCH001]: unknown key `prot` in `nvr.connect`\n"
         " --> sites/a.yml:7:5\n"
         "  |\n"
-        "7 |     prot: 5986\n"
+        "7 |     prot: ********\n"
         "  |     ^^^^\n"
         "  = hint: Did you mean `port`? Allowed here: transport, host, port, tls, auth, username, password.\n\n"
     )
@@ -76,6 +76,35 @@ def test_warnings_alone_pass() -> None:
         "    password: !secret hunter2",
         "    password: *hunter2x",
         "    host: https://u:hunter2@x/",
+        "    host: https://u:hun/ter2@hunter2@x/",
+        "    host: u:hunter2@x/",
+        "    pasword: hunter2",
+        "    pw: hunter2: x",
+        "    apikey: 'hunter2'",
+        "    frobnicate: hunter2",
+        "    my port: hunter2\n    port: x",
+        "    label: hunter2",
+        "    label: hunter2\n    label: hunter2",
+        "    'label' : hunter2",
+        "    frob: |\n      hunter2\n     - x: [",
+        "    frob: |\n" + "      hunter2\n" * 60 + "    x\n",
+        "    frob:\n      host: hunter2\n      host: hunter2",
+        "    frob:\n    - hunter2\n    - {",
+        "    frob: 'x\nhunter2' hunter2",
+        "    tls: {ca: x, frob: hunter2, port: 5}",
+        "    tls: {ca: x, frob:\nhunter2, ca: hunter2}",
+        "    {frob :hunter2}",
+        "    ? frob\n    : hunter2\n    ? [x]",
+        "    password hunter2",
+        "    password=hunter2\n    x",
+        "    password: {hunter2}",
+        "    password: [hunter2]",
+        "    password: !hunter2",
+        "    frob: {hunter2}",
+        "    frob: !hunter2 x",
+        "    host: [1]  # password: hunter2",
+        "    transport: !ref nvr.connect.pw\n    pw: hunter2",
+        "    transport: !ref nvr.connect.password\n    password: hunter2",
     ],
 )
 def test_no_report_shows_a_password(form: str, line: str) -> None:
@@ -83,6 +112,24 @@ def test_no_report_shows_a_password(form: str, line: str) -> None:
     result = validate("--format", form, "--no-cache")
     assert result.exit_code == 1
     assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+@pytest.mark.parametrize(
+    "line", ["frob: 0123987", "psk: 0123987", "frob: {a: [0123987]}", "labels: {keypad: 0123987}"]
+)
+def test_no_report_shows_a_password_that_looks_like_a_number(form: str, line: str) -> None:
+    site(f"site: a\n{line}\n")
+    result = validate("--format", form, "--no-cache")
+    assert result.exit_code == 1
+    assert "123987" not in result.output
+
+
+def test_a_label_may_be_quoted() -> None:
+    site("site: a\nlabels:\n  open: NO\n")
+    result = validate("--no-cache")
+    assert "`NO` is false" in result.stdout
+    assert "3 |   open: NO" in result.stdout
 
 
 def test_json() -> None:
@@ -190,6 +237,33 @@ def test_explain_masks_passwords_that_should_not_be_there() -> None:
     result = CliRunner().invoke(explain_command, ["a"], catch_exceptions=False)
     assert "nvr.connect.password = (sensitive value)" in result.stdout
     assert "hunter2" not in result.stdout
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    pasword: hunter2",
+        "    frob: {x: [hunter2]}",
+        "    label: hunter2",
+        "    password: {x: hunter2}",
+        "    host: https://u:hun/ter2@hunter2@x/",
+        "    pw: hunter2\n    transport: !ref nvr.connect.pw\n    auth: !ref nvr.connect.transport",
+    ],
+)
+def test_explain_masks_what_may_be_a_password(form: str, line: str) -> None:
+    Path("sites/fleet.yml").write_text("nvr: {connect: {frob: hunter2, password: hunter2}}\n")
+    site(f"site: a\n{CONNECT}{line}\n    frob: !secret env:X\n".replace("    frob: {", "    x: {"))
+    result = CliRunner().invoke(explain_command, ["a", "--format", form], catch_exceptions=False)
+    assert "nvr.connect.host" in result.stdout
+    assert "hunter2" not in result.stdout
+    assert "ter2" not in result.stdout
+
+
+def test_explain_of_references_in_a_circle_ends() -> None:
+    site("site: a\nnvr: {product: !ref nvr.connect.host, connect: {host: !ref nvr.product}}\n")
+    result = CliRunner().invoke(explain_command, ["a"], catch_exceptions=False)
+    assert "nvr.product = (not valid)" in result.stdout
 
 
 @pytest.mark.parametrize(

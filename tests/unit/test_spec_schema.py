@@ -13,7 +13,7 @@ import pytest
 from ivn_provision.spec import shapes
 from ivn_provision.spec.fleet_schema import fleet_schema
 from ivn_provision.spec.schema_files import schema_text, strict_schema
-from ivn_provision.spec.secret_keys import SECRET_KEYS, looks_secret
+from ivn_provision.spec.secret_keys import FREE_MAPS, SECRET_KEYS, known_keys, knows, looks_secret
 
 SITE: dict[str, Any] = json.loads(schema_text("site.schema.json"))
 EXAMPLE = Path(__file__).parents[2].parent / "shared" / "example-site.yml"
@@ -48,7 +48,36 @@ def test_secret_keys_are_those_of_the_schema() -> None:
         if isinstance(value, dict) and value.get("$ref") == "#/$defs/secret"
     }
     assert found == SECRET_KEYS
-    assert all(looks_secret(key) for key in SECRET_KEYS)
+    assert {key for key in known_keys() if looks_secret(key)} == SECRET_KEYS
+
+
+def test_free_maps_are_those_of_the_schema() -> None:
+    found = {
+        key
+        for part in parts(SITE)
+        for key, value in part.get("properties", {}).items()
+        if isinstance(value, dict) and isinstance(value.get("additionalProperties"), dict)
+    }
+    assert found == FREE_MAPS
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("", True),
+        ("cameras.0.label", True),
+        ("nvr.connect.tls.ca", True),
+        ("labels.anything", True),
+        ("portal.pins.3.event_type", True),
+        ("nvr.connect.label", False),
+        ("cameras.label", False),
+        ("cameras.0.label.x", False),
+        ("cameras.0.axis.frob", True),
+        ("cameras.0.axis.frob.x", False),
+    ],
+)
+def test_known_places(path: str, known: bool) -> None:
+    assert knows(path.split(".") if path else []) is known
 
 
 def test_every_map_is_closed_and_every_value_described() -> None:

@@ -205,3 +205,28 @@ def test_what_only_a_person_can_do_is_said_and_the_rest_is_done(world: World) ->
     assert waiting["lab-0001/nvr/camera/30"].manual
     assert str(waiting["lab-0001/nvr/hardware_event/9"].blocked_by) == "lab-0001/nvr/camera/30"
     assert not outcome.proof.workable
+
+
+def test_a_typed_account_id_that_is_not_the_portals_is_a_difference(world: World) -> None:
+    """R-75: the portal generates it. A wrong one in the file would send every alarm to nobody."""
+    world.edit(
+        SITE,
+        "  entry_delay_seconds: 45",
+        "  smtp_account_id: old-account@portal.example\n  entry_delay_seconds: 45",
+    )
+    (outcome,) = world.apply(SITE)
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 4
+    assert outcome.proof is not None
+    (change,) = outcome.proof.waiting
+    assert str(change.address) == "lab-0001/portal/device"
+    assert [each.name for each in change.fields] == ["smtp_account_id"]
+
+
+def test_the_right_account_id_may_be_typed(world: World) -> None:
+    only(world.apply(SITE))
+    live = world.opener().readers(world.site(SITE))["portal"]
+    account = live.read().computed["portal.smtp_account_id"]
+    live.close()
+    world.edit(SITE, "  entry_delay_seconds: 45", f"  smtp_account_id: {account}\n  entry_delay_seconds: 45")
+    assert addresses(only(world.plan(SITE))) == []

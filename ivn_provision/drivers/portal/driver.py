@@ -25,11 +25,17 @@ from ivn_provision.errors import Conflict, IvnError, PartlyApplied, ProtocolFaul
 from ivn_provision.model.live import Ability, Capabilities, Capability, Facts, Live
 from ivn_provision.model.resource import Address, Value
 from ivn_provision.plan.plan import Action, Change, Work
+from ivn_provision.secret import Secret
+from ivn_provision.strict_json import WrongShape
 from ivn_provision.transports.http import JsonClient, Reply
 
 PRODUCT = "I-View Now portal"
 VERSION = "proposed API v1"
+NOT_FOUND = "urn:ivn-provision:problem:not-found"
 _MANAGED = Capability(Ability.MANAGED, evidence="proposed")
+_GENERATED = Capability(
+    Ability.OBSERVABLE, "the portal generates it (R-75): correct the site file", evidence="proposed"
+)
 
 
 class PortalReader:
@@ -47,7 +53,9 @@ class PortalReader:
 
     def probe(self) -> Facts:
         self._reading()
-        return Facts(PRODUCT, VERSION, Capabilities({}, default=_MANAGED))
+        return Facts(
+            PRODUCT, VERSION, Capabilities({("device", "smtp_account_id"): _GENERATED}, default=_MANAGED)
+        )
 
     def read(self) -> Live:
         found = self._reading()
@@ -66,16 +74,26 @@ class PortalReader:
 
     def _understood(self, reply: Reply) -> _Found:
         if reply.status == 404:
-            return _Found({}, (), {})
+            return self._missing(reply)
         try:
-            stored = stored_of(reply.body)
-            return _Found(stored, resources_of(self.site, stored), computed_of(stored))
-        except (KeyError, TypeError, ValueError) as error:
+            stored = stored_of(self._account, reply.body)
+        except WrongShape as error:
             raise ProtocolFault(
-                f"the portal's answer lacks what the API promises ({type(error).__name__}: {error})",
+                f"the portal's answer is not what its API promises: {error}",
                 endpoint=self.endpoint,
-                next_step="check portal.url and the version of the API",
+                next_step="check portal.url and the version of the API; nothing was made of this answer",
             ) from error
+        return _Found(stored, resources_of(self.site, stored), computed_of(stored))
+
+    def _missing(self, reply: Reply) -> _Found:
+        """Only the API itself can say that it has no such site; a gateway's 404 says nothing of it."""
+        if reply.body.get("type") == NOT_FOUND:
+            return _Found({}, (), {})
+        raise ProtocolFault(
+            f"{self.endpoint} answered HTTP 404, but not as the API says that a site does not exist",
+            endpoint=self.endpoint,
+            next_step="check portal.url: is it the API, and is a proxy or gateway in between?",
+        )
 
     def _call(self, method: str, path: str, **options: Any) -> Reply:
         headers = {
@@ -133,7 +151,8 @@ class PortalWriter(PortalReader):
             self._call("DELETE", path, headers={"If-Match": stored.etag})
             return
         condition = {"If-Match": stored.etag} if stored else {"If-None-Match": "*"}
-        self._call("PUT", path, json=body_of(change, fields, stored), headers=condition)
+        secrets = [each for each in fields.values() if isinstance(each, Secret)]
+        self._call("PUT", path, json=body_of(change, fields, stored), headers=condition, secrets=secrets)
 
 
 def _site_path(account: str) -> str:

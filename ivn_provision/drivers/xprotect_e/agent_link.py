@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ivn_provision.drivers.xprotect_e import bootstrap
 from ivn_provision.errors import Conflict, ProtocolFault, Refused, TargetError
+from ivn_provision.transports.breaker import Attempt
 from ivn_provision.transports.deadline import Deadline
 from ivn_provision.transports.winrm import WinRm, WinRmSettings
 
@@ -36,7 +37,7 @@ class WinRmAgent:
         *,
         is_loopback: bool,
         deadline: Callable[[], Deadline],
-        guard: Callable[[], AbstractContextManager[None]],
+        guard: Callable[[], AbstractContextManager[Attempt]],
     ) -> None:
         self.endpoint = settings.endpoint
         self.is_loopback = is_loopback
@@ -50,8 +51,8 @@ class WinRmAgent:
         command, arguments = bootstrap.command_line()
         payload = bootstrap.stdin_payload(bootstrap.agent_text(), request)
         pieces = bootstrap.split_sends(payload)
-        with self._guard():
-            result = WinRm(self._settings, self._deadline()).run(command, arguments, pieces)
+        with self._guard() as attempt:
+            result = WinRm(self._settings, self._deadline()).run(command, arguments, pieces, attempt)
         reply = bootstrap.decode_reply(result.stdout, marker, result.stderr)
         return _answers(reply, "steps", len(steps)), _answers(reply, "always", len(always))
 

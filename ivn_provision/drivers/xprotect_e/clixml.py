@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 
+MAX_BYTES = 64 * 1024
+"""What is read of standard error; the rest is dropped. No pattern below is worse than linear all the same."""
+
 _HEADER = "#< CLIXML"
-_OBJECTS = re.compile(r"<Objs\b.*?(?:</Objs\s*>|<Objs\b[^>]*/>|\Z)", re.DOTALL)
+_OBJECTS = re.compile(r"<Objs\b(?:[^<>]*/>|.*?(?:</Objs\s*>|\Z))", re.DOTALL)
 _MESSAGE = re.compile(r"<S\b(?P<attributes>[^<>]*?)>(?P<text>[^<]*)</S\s*>")
 _STREAM = re.compile(r"""\bS\s*=\s*["'](?:Error|Warning)["']""", re.IGNORECASE)
 _ESCAPED = re.compile(r"(?:_x[0-9A-Fa-f]{4}_)+")
@@ -26,7 +29,7 @@ def clixml_errors(stderr: bytes) -> str:
     Never raises: standard error only explains a failure, it does not decide about one. Colours and control
     characters are gone, so that the text can be shown on a terminal.
     """
-    text = stderr.replace(b"\x00", b"").decode("utf-8", "replace").replace("\ufeff", "")
+    text = stderr[:MAX_BYTES].replace(b"\x00", b"").decode("utf-8", "replace").replace("\ufeff", "")
     if _DECLARATION.search(text):
         return _REFUSED
     return _shown("\n".join(part for part in (_plain(text), _messages(text)) if part))

@@ -116,6 +116,24 @@ def portal_url(context: Context) -> Iterator[Finding]:
         yield Finding(pointer, "the portal would be spoken to without TLS", "write https://")
 
 
+@rule(
+    "IVN080",
+    "portal-tls",
+    Severity.ERROR,
+    title="The portal is verified by a certificate authority",
+    requirements=("portal part 3.2",),
+)
+def portal_tls(context: Context) -> Iterator[Finding]:
+    """A fingerprint pins one recorder's own certificate; a portal renews its certificate all the time."""
+    portal = context.portal
+    if portal and portal.tls.mode == "fingerprint":
+        yield Finding(
+            f"{portal.pointer}/tls",
+            "a portal cannot be verified by a fingerprint",
+            "write verify, or {ca: FILE}",
+        )
+
+
 def _split(url: str) -> SplitResult | None:
     """The URL's parts; None where it is malformed (a bad port or bracket)."""
     try:
