@@ -55,7 +55,8 @@ def is_reference(text: str, start: int) -> bool:
 class _Reader:
     """What is open at the end of a line: the state that the next one is read in.
 
-    Columns: `hidden` of the key whose value is masked, `block` of the one with block text, `free` of `parent`, a map of free
+    Columns: `hidden` of the key whose value is masked, `block` of the one with block text,
+    `plain` of the one with plain text, `free` of `parent`, a map of free
     keys (`free_flow` brackets deep). `quote` is the quote of a value that goes on, `flow` the number of open brackets,
     `lost` that nothing is certain any more and all is masked.
     """
@@ -63,6 +64,7 @@ class _Reader:
     def __init__(self) -> None:
         self.hidden: int | None = None
         self.block: int | None = None
+        self.plain: int | None = None
         self.free: int | None = None
         self.free_flow = 0
         self.parent = ""
@@ -117,18 +119,19 @@ class _Reader:
 
     def _walk(self, text: str, at: int = 0) -> int | None:
         """Reads a line from `at`; where what must be masked begins, if anything."""
-        piece, column, start = at, 0, None
+        indent, piece, start = len(text) - len(text.lstrip(" \t")), at, None
+        column, goes_on = indent - 1, self.plain is not None and (self.flow > 0 or indent > self.plain)
         while (token := _TOKEN.search(text, at)) is not None and token.lastgroup != "comment":
             kind, at = str(token.lastgroup), token.end()
-            first = _PROPERTIES.fullmatch(text, piece, token.start()) is not None
+            first = not goes_on and _content(text, piece) >= token.start()
             if kind == "colon":
-                column = _PROPERTIES.match(text, piece, token.start()).end()  # type: ignore[union-attr] # may be empty
+                column = min(_content(text, piece), token.start())
                 if self.hidden is None and self._is_hidden(text, piece, token):
                     self.hidden = column
                     start = len(text) - len(text[at:].lstrip())
-                piece = at
+                piece, goes_on = at, False
             elif (kind == "dash" and first) or self._bracket(kind, first):
-                column, piece = (column if kind != "dash" else token.start()), at
+                column, piece, goes_on = (column if kind != "dash" else token.start()), at, False
             elif kind == "quote" and first:
                 self.quote = token[0]
                 break
@@ -136,6 +139,9 @@ class _Reader:
                 at = token.start() + 1
             elif kind == "block" and first and not self.flow:
                 self.block = column
+        if not goes_on:
+            plain = text[_content(text, piece) :][:1] not in {"", "#", '"', "'"}
+            self.plain = column if plain else None
         return start
 
     def _bracket(self, kind: str, first: bool) -> bool:
@@ -170,6 +176,12 @@ class _Reader:
         if self.hidden is None and ":" in rest:
             self.hidden = indent
         self.lost = self.lost or self.flow > rest.count("}") + rest.count("]")
+
+
+def _content(text: str, start: int) -> int:
+    """Where the text after blanks, tags and anchors begins."""
+    found = _PROPERTIES.match(text, start)
+    return found.end() if found else start
 
 
 def _cut(line: str) -> tuple[str, str]:

@@ -55,7 +55,11 @@ def test_only_the_commands_know_the_lab() -> None:
 
 
 def test_the_core_does_not_print_or_sleep() -> None:
-    files = [path for room in ("spec", "model", "plan", "drivers", "run") for path in (PACKAGE / room).rglob("*.py")]
+    files = [
+        path
+        for room in ("spec", "model", "plan", "drivers", "run")
+        for path in (PACKAGE / room).rglob("*.py")
+    ]
     wrong = [
         f"{path.relative_to(PACKAGE)}:{node.lineno}"
         for path in files

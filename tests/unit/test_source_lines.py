@@ -140,7 +140,8 @@ def test_user_information_at_the_cut_is_left_out() -> None:
 
 def test_a_long_line_may_have_opened_anything() -> None:
     shown = lines("nvr: {product: x" + " " * MAX_LINE + ", pw:\nhunter}\nsite: a")
-    assert shown[1:] == ["********", "site: a"]
+    assert shown[1:] == ["********", "********"]
+    assert lines("nvr: {product: x" + " " * MAX_LINE + "}\nsite: a")[1:] == ["site: a"]
 
 
 def test_files_are_read_by_line(tmp_path: Path) -> None:
@@ -154,6 +155,23 @@ def test_files_are_read_by_line(tmp_path: Path) -> None:
         "",
     ]
     assert file_lines(str(tmp_path), 1) == file_lines("nul\x00", 1) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [{label: '\n\n '}], pw: 'hunter\n hunter '",
+        "{labels: [], pw: hunter,\n x: 'hunter ]\n hunter '}",
+        "label: '\n\n  []: '\npw:\n  host: 'hunter\n    hunter '",
+        "{label: a 'b, pw: hunter' x}",
+        'label: "a\npw: hunter" hunter\n   hunter',
+        "body: |\n  it's {\n  - [\npw:\n  hunter",
+        "host:\n  pw: hunter\n    '\npw:\n- hunter'\n- hunter",
+        "label: x\n  'y\npw: hunter'\n  hunter",
+    ],
+)
+def test_quotes_and_brackets_over_many_lines_uncover_nothing(text: str) -> None:
+    assert "hunter" not in "".join(lines(text))
 
 
 @given(
