@@ -60,7 +60,11 @@ def _ask(plan: SitePlan) -> bool:
     from ivn_provision.report.plan_text import render
 
     echo(render((plan,), paint()))
-    answer: str = click.prompt(f"\nApply these changes to {plan.site}? Only 'yes' is accepted", default="no")
+    question = f"\nApply these changes to {plan.site}? Only 'yes' is accepted"
+    try:
+        answer: str = click.prompt(question, default="no")
+    except click.Abort:
+        raise KeyboardInterrupt from None  # ends the whole run, not just this site
     return answer.strip() == "yes"
 
 

@@ -70,7 +70,7 @@ def main() -> NoReturn:
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.Abort:
-        click.echo("Interrupted.", err=True)
+        click.echo("Interrupted. What was written before stays: look with `ivn-provision drift`.", err=True)
         code = 130
     except click.ClickException as error:
         error.show()
@@ -78,9 +78,13 @@ def main() -> NoReturn:
     except IvnError as error:
         show_error(error)
         code = error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = 141
+    except OSError as error:
+        problem = IvnError(
+            f"the output cannot be written: {error.strerror}",
+            next_step="what the command did on live systems is done: look with `ivn-provision drift`",
+        )
+        show_error(problem)
+        code = problem.exit_code
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -15,10 +15,19 @@ def render_outcome(outcome: SiteOutcome, paint: Paint) -> str:
         return f"{safe(outcome.site)}: nothing was changed."
     lines = []
     if outcome.outcomes:
-        lines.append(f"{paint('Apply complete!', 'bold', 'green')} {_counts(outcome.plan)}")
+        lines.append(_made(outcome, outcome.plan, paint))
     if outcome.proof is not None:
         lines.append(_proof(outcome.proof, paint))
     return "\n".join(lines)
+
+
+def _made(outcome: SiteOutcome, plan: SitePlan, paint: Paint) -> str:
+    """What was made; what is not known to be made is never counted as done."""
+    done = sum(each.status == "done" for each in outcome.outcomes)
+    if done == len(outcome.outcomes):
+        return f"{paint('Apply complete!', 'bold', 'green')} {_counts(plan)}"
+    head = paint("Apply incomplete:", "bold", "red")
+    return f"{head} {safe(plan.site)}: {done} of {len(outcome.outcomes)} changes are known to be made."
 
 
 def _counts(plan: SitePlan) -> str:

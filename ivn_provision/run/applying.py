@@ -108,8 +108,11 @@ def judge(site: str, proof: SitePlan) -> IvnError | None:
             next_step="somebody else changes the site, or the target keeps its own values: run plan to see",
         )
     if proof.waiting:
+        by_hand = sum(change.manual for change in proof.waiting)
+        behind = len(proof.waiting) - by_hand
         return PersonNeeded(
-            f"{site} needs a person for {len(proof.waiting)} change(s) that the tool cannot make",
+            f"{site} needs a person for {by_hand} change(s) that the tool cannot make"
+            + (f"; {behind} more wait for that" if behind else ""),
             where=str(proof.waiting[0].address),
             next_step="do what the plan marks with !, then run apply again",
         )

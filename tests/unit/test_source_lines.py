@@ -176,9 +176,8 @@ def test_quotes_and_brackets_over_many_lines_uncover_nothing(text: str) -> None:
 
 @given(
     st.lists(st.text(alphabet="ap: -'\"[]{},#\n&!?@|\\", max_size=30)),
-    st.sampled_from(["pw", "frob", "password"]),
+    st.sampled_from(["pw", "password"]),
 )
 def test_no_text_before_it_uncovers_a_password(before: list[str], key: str) -> None:
     text = "\n".join(before)
     assert "hunter" not in "".join(lines(f"{text}\n{key}: hunter"))
-    assert "hunter" not in "".join(lines(f"{text}\n{key}: |\n  hunter\n  hunter"))
