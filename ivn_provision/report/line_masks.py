@@ -39,6 +39,7 @@ _TO_QUOTE = {'"': re.compile(r'(?:[^"\\]|\\.)*"'), "'": re.compile(r"(?:[^']|'')
 _AFTER_QUOTE = re.compile(r"\s*(?:[,\]}:]|\s\#|$)")
 _REFERENCE = re.compile(r"\s*(?:!secret\s+(?:env|file|keyring):|!ref\s+)[^\s,\]}]+(?=\s*(?:[,\]}]|\s\#|$))")
 _LOOSE = re.compile(r"""[\w.-]+["']?\s?[:=]\s*(?=\S)|^\s*(?:-\s+)*[\w.-]+\s+(?=\S)""")
+_NO_BLANK = re.compile(r"(?<=[{,])\s*([A-Za-z_][\w.-]*):(?!//)(?=[^\s,\]}])")
 
 
 def masked(lines: Iterable[str]) -> tuple[str, ...]:
@@ -197,6 +198,13 @@ def _cut(line: str) -> tuple[str, str]:
 
 def _loosely(text: str) -> str:
     """Without user information in URLs, and without what follows a word for a secret in text that is no key."""
+    for key in _NO_BLANK.finditer(text):
+        if not may_be_quoted(key[1]):
+            return f"{_without_named(text[: key.end()])}{MASKED}"
+    return _without_named(text)
+
+
+def _without_named(text: str) -> str:
     at = 0
     while (word := _LOOSE.search(text, at)) is not None:
         reference = _REFERENCE.match(text, word.end())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 
 from ivn_provision.spec.build_portal import build_portal
 from ivn_provision.spec.build_tls import build_tls
@@ -50,6 +51,9 @@ BODY = "Trigger Event : $TriggerName$\nCamera is : $CameraName$\nTime: $TriggerT
 _DEFAULT_PORTS = {"winrm": 5986, "ssh": 22}
 _NO_VIDEO = Video()
 _NO_RECORDING = Recording()
+_video = lru_cache(maxsize=1024)(Video)
+_recording = lru_cache(maxsize=1024)(Recording)
+"""Cameras of a site hardly differ in these, and a frozen value may be shared."""
 
 
 def build_site(data: SiteData, path: str, places: Places) -> Site:
@@ -116,8 +120,8 @@ def _camera(data: CameraData, index: int) -> Camera:
         label=data["label"],
         hardware=_hardware(data["hardware"]),
         enabled=data.get("enabled"),
-        video=Video(**data["video"]) if "video" in data else _NO_VIDEO,
-        recording=Recording(**data["recording"]) if "recording" in data else _NO_RECORDING,
+        video=_video(**data["video"]) if "video" in data else _NO_VIDEO,
+        recording=_recording(**data["recording"]) if "recording" in data else _NO_RECORDING,
         axis="axis" in data,
         pointer=f"/cameras/{index}",
     )

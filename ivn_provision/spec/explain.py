@@ -14,7 +14,7 @@ from ivn_provision.spec.load import merge_site
 from ivn_provision.spec.nodes import BAD, Node, Reference, walk
 from ivn_provision.spec.origins import origins_of, shown
 from ivn_provision.spec.references import Resolver, dotted, find, names_at
-from ivn_provision.spec.secret_keys import knows, looks_secret, without_user_information
+from ivn_provision.spec.secret_keys import key_text, knows, looks_secret, without_user_information
 from ivn_provision.spec.site import Computed, Origin
 from ivn_provision.spec.source import read_bytes
 from ivn_provision.spec.suggest import did_you_mean, listing
@@ -85,7 +85,7 @@ def _explained(root: Node, pointer: str, node: Node, resolver: Resolver) -> Expl
         replace(each, value=MASK if hidden and _is_open(level) else without_user_information(each.value))
         for each, level in levels
     )
-    return Explained(path, without_user_information(value), tuple(origins))
+    return Explained(key_text(path), without_user_information(value), tuple(origins))
 
 
 def _is_open(node: Node) -> bool:

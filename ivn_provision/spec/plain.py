@@ -12,11 +12,13 @@ from ivn_provision.diagnostics import Diagnostic, Severity
 from ivn_provision.secret import SecretRef
 from ivn_provision.spec.nodes import BAD, Node, Reference
 from ivn_provision.spec.references import Resolver
-from ivn_provision.spec.secret_keys import SECRET_KEYS, known_keys, may_be_quoted
+from ivn_provision.spec.secret_keys import SECRET_KEYS, key_text, known_keys, may_be_quoted
 from ivn_provision.spec.site import Computed
 
 Data = None | bool | int | float | str | SecretRef | Computed | dict[str, "Data"] | list["Data"]
 
+_SCALARS = (str, int, bool, float)
+_REFERENCES = (Reference, SecretRef)
 _PLACEHOLDER = "env:REPORTED"
 _WRITE_SECRET = "Write `!secret env:NAME`, `!secret file:PATH` or `!secret keyring:SERVICE/USER`, and change the password."  # noqa: S105 - a hint
 
@@ -43,6 +45,7 @@ class Plain:
     def __init__(self, root: Node, *, partial: bool = False) -> None:
         self._resolver = Resolver(root)
         self._partial = partial
+        self._known = known_keys()
         self._late: list[Late] = []
         self._found: list[Diagnostic] = []
         self.unknown: set[int] = set()
@@ -65,7 +68,7 @@ class Plain:
             return self._map(value)
         if isinstance(value, list):
             return self._list(value)
-        if isinstance(value, bool | int | float | str):
+        if isinstance(value, _SCALARS):
             return value
         if value is not None:
             self.unknown.add(id(node))
@@ -75,11 +78,13 @@ class Plain:
 
     def _map(self, items: dict[str, Node]) -> Data:
         out: dict[str, Data] = {}
-        known = known_keys()
+        known = self._known
         for key, node in items.items():
             value = node.value
             kind = value.__class__
-            if kind is dict or kind is list:
+            if kind in _SCALARS and key not in SECRET_KEYS:
+                out[key] = value  # type: ignore[assignment] # as it says
+            elif kind is dict or kind is list:
                 if key not in known or key in SECRET_KEYS:
                     out[key] = self._hidden(key, node)
                 else:
@@ -88,10 +93,8 @@ class Plain:
                 self._tombstone(key, node)
             elif kind is Reference and self._partial:
                 continue
-            elif key in SECRET_KEYS or kind is SecretRef or kind is Reference or value is BAD:
-                out[key] = self._special(key, node, out)
             else:
-                out[key] = value  # type: ignore[assignment] # only str, bool, int and float are left
+                out[key] = self._special(key, node, out)
         return out
 
     def _hidden(self, key: str, node: Node) -> Data:
@@ -107,7 +110,7 @@ class Plain:
         out: list[Data] = []
         for node in items:
             out.append(None)
-            special = isinstance(node.value, Reference | SecretRef)
+            special = isinstance(node.value, _REFERENCES)
             out[-1] = self._special(len(out) - 1, node, out) if special else self._value(node)
         return out
 
@@ -127,11 +130,7 @@ class Plain:
         if isinstance(value, Computed):
             self._late.append(Late(out, key, value))
             return value.path
-        if (
-            value is BAD
-            or not isinstance(value, bool | int | float | str)
-            or (not wanted and _leads_to_secret(node))
-        ):
+        if value is BAD or not isinstance(value, _SCALARS) or (not wanted and _leads_to_secret(node)):
             self.unknown.add(id(node))
             return None
         return self._open_password(node) if wanted else value
@@ -154,7 +153,7 @@ class Plain:
         """A null that removes nothing is more likely a value that was forgotten."""
         if node.below is None and node.source.level == "site":
             hint = "Write a value, or delete the line; null only removes what a group or the fleet says."
-            summary = f"`{key}` is empty: this null removes nothing"
+            summary = f"`{key_text(key)[:80]}` is empty: this null removes nothing"
             found = Diagnostic(Severity.WARNING, "SCH042", summary, node.key_place(key), hint=hint)
             self._found.append(found)
 

@@ -13,7 +13,7 @@ from ivn_provision.spec.nodes import Node, at_pointer, escape, walk
 from ivn_provision.spec.plain import Data, Plain
 from ivn_provision.spec.references import dotted
 from ivn_provision.spec.schema_files import strict_schema
-from ivn_provision.spec.secret_keys import looks_secret
+from ivn_provision.spec.secret_keys import key_text, looks_secret, names_secret
 from ivn_provision.spec.suggest import did_you_mean, listing
 
 _TYPES = {
@@ -61,7 +61,7 @@ class _Problem:
             return ""
         text = str(self.instance).lower() if isinstance(self.instance, bool) else str(self.instance)
         text = "".join(each if each.isprintable() else "?" for each in text)
-        if "@" in text and ":" in text.partition("@")[0]:
+        if names_secret(text) or ("@" in text and ":" in text.partition("@")[0]):
             return ""
         return f"`{text[:57]}...`" if len(text) > 60 else f"`{text}`"
 
@@ -218,7 +218,7 @@ def _kind(instance: object) -> str:
 
 
 def _tidy(key: str) -> str:
-    return "".join(each if each.isprintable() else "?" for each in key[:60])
+    return "".join(each if each.isprintable() else "?" for each in key_text(key)[:60])
 
 
 def _text(description: object) -> str:

@@ -24,6 +24,8 @@ FREE_MAPS = frozenset({"labels"})
 """Maps of scalars whose keys are the user's own. A test compares them with the schema."""
 
 _LOOKS_SECRET = re.compile(r"pas|pw|phrase|psk|secret|token|key|cred|private", re.IGNORECASE)
+_KEY_END = re.compile(r"[:=]")
+_NAMED = re.compile(r"(\w[\w.-]*)[\"']?\s?[:=]")
 _WORD = re.compile(r"\S+")
 _SCHEME = re.compile(r"""["'(,\[{]*[A-Za-z][A-Za-z0-9.+-]*://""")
 
@@ -51,6 +53,17 @@ def knows(parts: list[str]) -> bool:
     for part in parts:
         at = [each for schema in at for below in _below(schema, part) for each in _choices(below, root)]
     return bool(at)
+
+
+def key_text(key: str) -> str:
+    """A key as it may be shown: `pw:hunter2`, where the blank is missing, is one to YAML."""
+    end = _KEY_END.search(key)
+    return key if end is None else f"{key[: end.end()]}{MASKED}"
+
+
+def names_secret(text: str) -> bool:
+    """Does a value look like `password:hunter2`, or `password=hunter2`?"""
+    return any(looks_secret(found[1]) for found in _NAMED.finditer(text[:1000]))
 
 
 def without_user_information(text: str) -> str:

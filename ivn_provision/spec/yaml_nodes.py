@@ -15,7 +15,7 @@ from ivn_provision.diagnostics import Diagnostic, Place, Related, Severity
 from ivn_provision.spec.composer import MAX_DEPTH, UNTAGGED, TooDeep, compose
 from ivn_provision.spec.nodes import BAD, Leaf, Mark, Node
 from ivn_provision.spec.scalars import Surprise, resolve_plain
-from ivn_provision.spec.secret_keys import FREE_MAPS, known_keys, looks_secret, may_be_quoted
+from ivn_provision.spec.secret_keys import FREE_MAPS, key_text, known_keys, looks_secret, may_be_quoted
 from ivn_provision.spec.source import Source
 from ivn_provision.spec.tags import parse_reference, parse_secret
 from ivn_provision.spec.yaml_errors import word_error
@@ -76,6 +76,7 @@ class _Builder:
         self.source = source
         self.budget = budget
         self.diagnostics: list[Diagnostic] = []
+        self._known = known_keys()
         self._unquoted = 0
         self._base = os.path.dirname(os.path.abspath(source.path))
 
@@ -106,17 +107,14 @@ class _Builder:
     def _map(self, raw: yaml.MappingNode, parent: str, depth: int) -> dict[str, Node]:
         """The hot loop: nine of ten values are untagged scalars under a key that is a word."""
         found: dict[str, Node] = {}
-        scalar_type, source, plain, known = yaml.ScalarNode, self.source, resolve_plain, known_keys()
+        scalar_type, source, plain, known = yaml.ScalarNode, self.source, resolve_plain, self._known
         for key_node, value_node in raw.value:
             key = key_node.value
-            if key_node.__class__ is not scalar_type or key_node.tag or key_node.style or plain(key) != key:
+            if key_node.__class__ is not scalar_type or key_node.tag or key not in known:
                 usable = self._key(key_node)
                 if usable is None:
                     continue
                 key = usable
-            elif key == "<<":
-                self._add("YML011", "merge keys (<<) are not used here", self._place(key_node), _GROUPS_HINT)
-                continue
             if key in found:
                 self._duplicate(key, key_node, found[key])
                 continue
@@ -138,14 +136,19 @@ class _Builder:
         return found
 
     def _key(self, raw: yaml.Node) -> str | None:
-        """A key that is not simply a word: usable after all, or reported."""
+        """A key that is none of the schema's: usable as text, or reported."""
         hint = "A key is text: quote it if it is meant to be one of a free map such as labels."
         if not isinstance(raw, yaml.ScalarNode):
             self._add("YML010", "a map or list is used as a key", self._place(raw), hint)
             return None
         if raw.tag == f"{_CORE}str" or (raw.tag == UNTAGGED and raw.style):
             return str(raw.value)
+        if raw.tag == UNTAGGED and raw.value == "<<":
+            self._add("YML011", "merge keys (<<) are not used here", self._place(raw), _GROUPS_HINT)
+            return None
         if raw.tag == UNTAGGED:
+            if resolve_plain(raw.value) == raw.value:
+                return str(raw.value)
             shown = f"`{raw.value[:40]}`" if raw.value else "nothing"
             self._add("YML010", f"{shown} is used as a key, which is not text", self._place(raw), hint)
         else:
@@ -155,7 +158,7 @@ class _Builder:
     def _duplicate(self, key: str, raw: yaml.Node, first: Node) -> None:
         related = (Related(first.key_place(key), "written here first"),)
         place = self._place(raw)
-        summary = f"the key `{key[:80]}` is written twice in this map"
+        summary = f"the key `{key_text(key)[:80]}` is written twice in this map"
         hint = "Keep one of the two; items of a list each begin with `- `."
         self.diagnostics.append(
             Diagnostic(Severity.ERROR, "YML009", summary, place, hint=hint, related=related)
@@ -196,7 +199,7 @@ class _Builder:
 
     def _bad_tag(self, raw: yaml.Node, key: str) -> Leaf:
         """A password in clear may begin with `!`: then its first word is a tag, and never quoted."""
-        harmless = not self._unquoted and not looks_secret(key) and key in known_keys()
+        harmless = not self._unquoted and not looks_secret(key) and key in self._known
         quoted = harmless or raw.tag in _TAGS or raw.tag.startswith(_CORE)
         tag = f"the tag {str(raw.tag).replace(_CORE, '!!')[:60]}" if quoted else "this tag"
         hint = "Site files know `!secret SCHEME:NAME` and `!ref PATH`, both before a plain value."

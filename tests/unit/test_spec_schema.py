@@ -12,6 +12,7 @@ import pytest
 
 from ivn_provision.spec import shapes
 from ivn_provision.spec.fleet_schema import fleet_schema
+from ivn_provision.spec.scalars import resolve_plain
 from ivn_provision.spec.schema_files import schema_text, strict_schema
 from ivn_provision.spec.secret_keys import FREE_MAPS, SECRET_KEYS, known_keys, knows, looks_secret
 
@@ -49,6 +50,10 @@ def test_secret_keys_are_those_of_the_schema() -> None:
     }
     assert found == SECRET_KEYS
     assert {key for key in known_keys() if looks_secret(key)} == SECRET_KEYS
+
+
+def test_known_keys_are_words_whether_quoted_or_not() -> None:
+    assert all(resolve_plain(key) == key != "<<" for key in known_keys())
 
 
 def test_free_maps_are_those_of_the_schema() -> None:
