@@ -15,6 +15,7 @@
         ├── TlsFailed                       certificate or protocol refused
         ├── AuthenticationFailed            refused the account: never retried
         ├── ProtocolFault                   an answer that is not what the protocol says
+        ├── Uncertain                       the line broke while the target was writing
         ├── Conflict                        live changed since it was read: nothing was written
         └── Refused                         the target will not do it (in use, forbidden, invalid)
 
@@ -122,6 +123,10 @@ class AuthenticationFailed(TargetError):
 
 class ProtocolFault(TargetError):
     """The answer is not what the protocol promises: HTML for JSON, cut SOAP, a 500."""
+
+
+class Uncertain(TargetError):
+    """The connection was lost after a write was handed over: only a new reading tells what was made."""
 
 
 class Conflict(TargetError):

@@ -7,6 +7,7 @@ A `Reader` cannot write; only `open_writer` of a driver module gives a `Writer`,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,7 +15,7 @@ from ivn_provision.model.live import Facts, Live
 from ivn_provision.model.resource import Address
 
 if TYPE_CHECKING:
-    from ivn_provision.plan.plan import Work
+    from ivn_provision.plan.plan import Observation, Unverified, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,13 @@ class Reader(Protocol):
     def probe(self) -> Facts: ...
 
     def read(self) -> Live: ...
+
+    def observe(self, questions: Sequence[Unverified]) -> tuple[Observation, ...]:
+        """What can be said from outside of fields that reading does not show, of any target of the site.
+
+        Called after `read`, with the fields that nobody has attested. Silence means: not observable.
+        """
+        ...
 
     def close(self) -> None: ...
 

@@ -29,10 +29,15 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """By `(kind, field)`; the field `""` stands for creating and deleting objects of the kind."""
+    """By `(kind, field)`; the field `""` stands for creating and deleting objects of the kind.
+
+    `unread` names the kinds of which this target shows nothing: whether their objects exist is unknown, so
+    that what is declared of them is neither missing nor in sync.
+    """
 
     table: Mapping[tuple[str, str], Capability]
     default: Capability = Capability(Ability.ABSENT, "this driver does not know the field")
+    unread: frozenset[str] = frozenset()
 
     def of(self, kind: str, field: str = "") -> Capability:
         return self.table.get((kind, field), self.default)

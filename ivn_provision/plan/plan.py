@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ivn_provision.diagnostics import Place
-from ivn_provision.model.resource import Address, Value
+from ivn_provision.model.resource import UNSET, Address, Value
 
 
 class Action(StrEnum):
@@ -65,12 +65,49 @@ class Foreign:
 
 
 @dataclass(frozen=True, slots=True)
+class Observation:
+    """What something outside of the configuration showed about a field: a login, a mail, an open port.
+
+    `at` is the time of the evidence (RFC 3339, UTC), "" for now.
+    """
+
+    address: Address
+    name: str
+    confirmed: bool
+    evidence: str
+    at: str = ""
+
+
+class Standing(StrEnum):
+    """How a field that reading cannot show stands."""
+
+    NEVER = "never attested"
+    EXPIRED = "attestation expired"
+    CHANGED = "attested for another value"
+    ATTESTED = "attested"
+    OBSERVED = "observed"
+
+
+@dataclass(frozen=True, slots=True)
 class Unverified:
-    """A declared field that reading cannot confirm: never counted as in sync, never as drift."""
+    """A declared field that reading cannot confirm: in sync only by an observation or an attestation.
+
+    `value` is what is declared (a secret as its reference). `evidence` is for people: who attested it, when,
+    until when; or what was observed.
+    """
 
     address: Address
     name: str
     reason: str
+    value: Value = UNSET
+    standing: Standing = Standing.NEVER
+    evidence: str = ""
+    declared_at: Place | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Does a person still have to do or confirm it?"""
+        return self.standing not in {Standing.ATTESTED, Standing.OBSERVED}
 
 
 @dataclass(frozen=True, slots=True)

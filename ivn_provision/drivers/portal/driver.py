@@ -6,7 +6,7 @@ request for a whole site, after one for the token. Writing is one conditional re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -24,7 +24,7 @@ from ivn_provision.drivers.portal.tokens import TokenSource
 from ivn_provision.errors import Conflict, IvnError, PartlyApplied, ProtocolFault
 from ivn_provision.model.live import Ability, Capabilities, Capability, Facts, Live
 from ivn_provision.model.resource import Address, Value
-from ivn_provision.plan.plan import Action, Change, Work
+from ivn_provision.plan.plan import Action, Change, Observation, Unverified, Work
 from ivn_provision.secret import Secret
 from ivn_provision.strict_json import WrongShape
 from ivn_provision.transports.http import JsonClient, Reply
@@ -60,6 +60,10 @@ class PortalReader:
     def read(self) -> Live:
         found = self._reading()
         return Live(found.live, found.computed)
+
+    def observe(self, questions: Sequence[Unverified]) -> tuple[Observation, ...]:
+        del questions
+        return ()
 
     def close(self) -> None:
         self._client.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ivn_provision.drivers.xprotect_e import bootstrap
@@ -17,14 +18,27 @@ Step = Mapping[str, Any]
 Answer = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answers in the order asked; `undone` are those of the undo steps that ran, in the order they ran."""
+
+    steps: list[Answer]
+    undone: list[Answer]
+    always: list[Answer]
+
+
 class AgentLink(Protocol):
     """Carries requests to the agent. `endpoint` is for people."""
 
     endpoint: str
     is_loopback: bool
 
-    def call(self, steps: Sequence[Step], always: Sequence[Step] = ()) -> tuple[list[Answer], list[Answer]]:
-        """Answers of `steps` and `always`, in order. Raises TargetError."""
+    def call(self, steps: Sequence[Step], always: Sequence[Step] = (), *, writes: bool = False) -> Reply:
+        """One remote process for all steps. Raises TargetError.
+
+        With `writes` nothing is sent twice, the remote process is left to end its work when the line breaks,
+        and `Uncertain` is raised once the request may have reached it.
+        """
         ...
 
 
@@ -45,7 +59,8 @@ class WinRmAgent:
         self._deadline = deadline
         self._guard = guard
 
-    def call(self, steps: Sequence[Step], always: Sequence[Step] = ()) -> tuple[list[Answer], list[Answer]]:
+    def call(self, steps: Sequence[Step], always: Sequence[Step] = (), *, writes: bool = False) -> Reply:
+        del writes
         marker = secrets.token_hex(16)
         request = {"protocol": 1, "marker": marker, "steps": list(steps), "always": list(always)}
         command, arguments = bootstrap.command_line()
@@ -54,12 +69,12 @@ class WinRmAgent:
         with self._guard() as attempt:
             result = WinRm(self._settings, self._deadline()).run(command, arguments, pieces, attempt)
         reply = bootstrap.decode_reply(result.stdout, marker, result.stderr)
-        return _answers(reply, "steps", len(steps)), _answers(reply, "always", len(always))
+        return Reply(_answers(reply, "steps", len(steps)), _answers(reply, "undone"), _answers(reply, "always", len(always)))
 
 
-def _answers(reply: Mapping[str, Any], name: str, count: int) -> list[Answer]:
-    answers = reply.get(name)
-    if not isinstance(answers, list) or len(answers) != count:
+def _answers(reply: Mapping[str, Any], name: str, count: int | None = None) -> list[Answer]:
+    answers = reply.get(name, [])
+    if not isinstance(answers, list) or (count is not None and len(answers) != count):
         raise ProtocolFault(
             "the agent did not answer every step",
             next_step="is another version of the agent installed there?",

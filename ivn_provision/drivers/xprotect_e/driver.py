@@ -20,7 +20,7 @@ from ivn_provision.drivers.xprotect_e.live import resources_of
 from ivn_provision.drivers.xprotect_e.xml_document import Document, Splice, apply_splices, parse
 from ivn_provision.errors import PartlyApplied, ProtocolFault, Refused
 from ivn_provision.model.live import Facts, Live
-from ivn_provision.plan.plan import Work
+from ivn_provision.plan.plan import Observation, Unverified, Work
 
 CONFIGURATION = r"C:\ProgramData\Milestone\Milestone Surveillance\configuration.xml"
 BACKUPS = r"C:\ProgramData\ivn-provision\backups"
@@ -60,6 +60,10 @@ class XProtectReader:
         reading = self._reading()
         return Live(resources_of(reading.document, reading.layout, self.site), {})
 
+    def observe(self, questions: Sequence[Unverified]) -> tuple[Observation, ...]:
+        del questions
+        return ()
+
     def close(self) -> None:
         self._seen = None
 
@@ -71,14 +75,14 @@ class XProtectReader:
     def _read_once(self) -> _Read:
         key = base64.b64encode(secrets.token_bytes(32)).decode("ascii")
         files = [{"path": CONFIGURATION, "redact": list(SECRET_ELEMENTS)}]
-        answers, _ = self._link.call(
+        answers = self._link.call(
             [
                 {"verb": "facts"},
                 {"verb": "services", "path_pattern": SERVICES},
                 {"verb": "processes", "names": [EDITOR]},
                 {"verb": "read_files", "files": files, "redact_key": key},
             ]
-        )
+        ).steps
         if error := failure(answers):
             raise error
         return self._understood(*answers)
@@ -149,10 +153,10 @@ class XProtectWriter(XProtectReader):
             _control("stop", services),
             {"verb": "write_files", "files": [_write_request(reading.sha256, splices)]},
         ]
-        answers, always = self._link.call(steps, [_control("start", services[::-1])])
-        if error := failure(answers):
+        reply = self._link.call(steps, [_control("start", services[::-1])], writes=True)
+        if error := failure(reply.steps):
             raise error
-        if error := failure(always):
+        if error := failure(reply.always):
             raise PartlyApplied(
                 f"the configuration was written, but not all services run again: {error.summary}",
                 where=error.where,
