@@ -114,7 +114,7 @@ class DeadlineExceeded(TargetError):
 
 
 class TlsFailed(TargetError):
-    """The TLS handshake or the certificate check failed."""
+    """The TLS handshake, the certificate check or the check of an SSH host key failed."""
 
 
 class AuthenticationFailed(TargetError):

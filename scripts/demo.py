@@ -99,7 +99,10 @@ def story(demo: Demo) -> None:
     demo.say(
         "Make it so: one write on the recorder, one restart, then everything is read again as the proof."
     )
-    apply_shortly(demo)
+    apply_shortly(demo, expect=4)
+    demo.say(
+        "Two passwords cannot be read back. A login shows that one is right. For the other a mail is needed."
+    )
     demo.say("The operator presses the soft trigger. The recorder mails the portal: is it on the right pin?")
     demo.run("lab", "fire", SITE, "soft", "2")
     demo.show(wait_for_event(demo))
@@ -111,11 +114,12 @@ def story(demo: Demo) -> None:
     demo.run("drift", SITE)
 
 
-def apply_shortly(demo: Demo) -> None:
+def apply_shortly(demo: Demo, *, expect: int = 0) -> None:
     """Apply, showing only what stands after the plan, which was seen before."""
-    result = demo.run("apply", SITE, "--auto-approve", quiet=True)
+    lines = demo.run("apply", SITE, "--auto-approve", quiet=True, expect=expect).rstrip().splitlines()
     demo.command("apply", SITE, "--auto-approve")
-    demo.show("\n".join(result.rstrip().splitlines()[-2:]))
+    done = next(number for number, line in enumerate(lines) if "Apply complete!" in line)
+    demo.show("\n".join(lines[done:]))
 
 
 def wait_for_event(demo: Demo) -> str:

@@ -32,11 +32,33 @@ if TYPE_CHECKING:
 @click.command("apply")
 @site_options
 @click.option("--auto-approve", is_flag=True, help="Do not ask before writing.")
-def command(*, names: tuple[str, ...], folder: Path, form: str, deadline: float, auto_approve: bool) -> None:
+@click.option(
+    "--attest",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take what a person attests: a form of `runbook SITE --form FILE`, filled in.",
+)
+@click.option(
+    "--unsupported-file-edit",
+    "file_edits",
+    is_flag=True,
+    help="Edit files of a real recorder, which the vendor does not document.",
+)
+def command(
+    *,
+    names: tuple[str, ...],
+    folder: Path,
+    form: str,
+    deadline: float,
+    auto_approve: bool,
+    attest: Path | None,
+    file_edits: bool,
+) -> None:
     """Make the live systems of SITEs (default: all) as declared, and prove it by reading them again.
 
     Exit 0: proven. 4: a person is needed, or the proof failed. 3: partly applied. 1: error.
     """
+    from ivn_provision.cli.attest import ask_all, read_form
     from ivn_provision.cli.progress import progress
     from ivn_provision.run.engine import apply_sites
 
@@ -46,12 +68,17 @@ def command(*, names: tuple[str, ...], folder: Path, form: str, deadline: float,
             next_step="Look at `plan` first, then give --auto-approve.",
         )
     sites = load_sites(folder, names)
+    opened = opener(deadline, sites)
+    opened.file_edits = file_edits
+    recorder = read_form(attest, sites, opened) if attest is not None else None
     with progress(len(sites), live=auto_approve) as observer:
-        outcomes = apply_sites(sites, opener(deadline), observer, None if auto_approve else _ask)
+        outcomes = apply_sites(sites, opened, observer, None if auto_approve else _ask, recorder)
     if form == "json":
         echo(json.dumps(_document(outcomes), indent=2))
     else:
         _show(outcomes, shown=not auto_approve)
+    if not auto_approve:
+        outcomes = ask_all(outcomes, sites, opened)
     show_errors(outcomes)
     raise SystemExit(exit_code(outcomes))
 

@@ -14,8 +14,10 @@ from ivn_provision.cli.shared import compare, exit_code, report, site_options
 def command(*, names: tuple[str, ...], folder: Path, form: str, deadline: float) -> None:
     """Find where SITEs (default: all) differ from what is declared. Cannot write.
 
-    Exit 0: as declared. 2: drift. 1: a site could not be read.
+    Exit 0: as declared. 2: drift. 4: no drift, but something that reading does not show is not confirmed.
+    1: a site could not be read.
     """
     compared = compare(names, folder, deadline)
     report(compared, form, drift=True)
-    raise SystemExit(exit_code(compared.outcomes) or (2 if compared.differs else 0))
+    found = 2 if compared.differs else 4 if compared.is_open else 0
+    raise SystemExit(exit_code(compared.outcomes) or found)

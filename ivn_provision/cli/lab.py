@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ivn_provision.cli import lab_control
+from ivn_provision.cli import lab_control, lab_gui
 from ivn_provision.errors import IvnError, UsageProblem
 
 _DEFAULT_DIRECTORY = Path(".ivn/lab")
@@ -46,6 +46,14 @@ def command() -> None:
 @click.option(
     "--latency", type=click.IntRange(0, 60_000), default=0, help="Milliseconds added to every request."
 )
+@click.option(
+    "--store",
+    type=click.Choice(["a", "b"]),
+    default="a",
+    show_default=True,
+    help="How the recorders keep their settings; no shipped layout describes b.",
+)
+@click.option("--store-b", "store_b", multiple=True, metavar="SITE", help="Store b for this site only.")
 @click.option("--portal-port", type=click.IntRange(0, 65535), default=8443, hidden=True)
 @click.option("--mail-port", type=click.IntRange(0, 65535), default=2525, hidden=True)
 @click.option("--free-ports", is_flag=True, hidden=True)
@@ -55,6 +63,8 @@ def up(  # noqa: PLR0917 - click calls it by keyword
     detach: bool,
     sites_directory: Path | None,
     latency: int,
+    store: str,
+    store_b: tuple[str, ...],
     portal_port: int,
     mail_port: int,
     free_ports: bool,
@@ -70,6 +80,8 @@ def up(  # noqa: PLR0917 - click calls it by keyword
         portal_port=portal_port,
         mail_port=mail_port,
         free_ports=free_ports,
+        all_store_b=store == "b",
+        store_b=store_b,
     )
     lab_control.refuse_if_running(wish.directory)
     if detach:
@@ -116,7 +128,7 @@ def tamper(site: str, kind: str, key: str, fields: tuple[str, ...], directory: P
     KIND is one of the recorder's (camera, hardware_event, generic_event, mail_message, mail_server, alarm,
     server_access, services, user) or of the portal's (site, device, pin).
     """
-    arguments = {"site": site, "kind": kind, "key": key, "fields": dict(_field(each) for each in fields)}
+    arguments = {"site": site, "kind": kind, "key": key, "fields": dict(lab_gui.fields_of(fields))}
     lab_control.call(directory, "tamper", arguments)
     click.echo(f"Changed {_address(site, kind, key)}.")
 
@@ -159,16 +171,12 @@ def fire(site: str, source: str, what: tuple[str, ...], edge: str, directory: Pa
 @click.option("--off", is_flag=True, help="Switch the fault off again.")
 @_directory
 def fault(place: str, name: str, off: bool, directory: Path) -> None:
-    """Make the wire of a recorder or of the portal fail in a given way."""
+    """Make a recorder, its wire or the portal fail in a given way."""
     lab_control.call(directory, "fault", {"place": place, "name": name, "on": not off})
     click.echo(f"Fault {name} of {place} is {'off' if off else 'on'}.")
 
 
-def _field(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise UsageProblem(f"--set {text!r} is not FIELD=VALUE")
-    return name, value
+command.add_command(lab_gui.command)
 
 
 def _address(*parts: str) -> str:

@@ -165,6 +165,7 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
             f"{name} {value}" for name, value in counters.items() if isinstance(value, int) and value
         )
         lines.append(f"  {key}: {shown or 'nothing yet'}")
+    lines += ["", "Recorders", *_recorders(status)]
     lines += ["", "Faults", *(_faults(status) or ["  none"])]
     lines += ["", "Last mails", *(_mails(status) or ["  none"])]
     lines += [
@@ -174,6 +175,15 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     ]
     lines += ["", "What the lab ASSUMES (not facts about the products)"]
     return lines + [f"  - {each}" for each in status["assumptions"]]
+
+
+def _recorders(status: Mapping[str, Any]) -> list[str]:
+    return [
+        f"  {site['key']}: {site['product']} {site['version']}, store {site['store']}, image server at "
+        f"{site['host']}:{site['image_port']}"
+        + (", ManagementApplication.exe is open" if site["management_application_open"] else "")
+        for site in status["sites"][:10]
+    ]
 
 
 def _faults(status: Mapping[str, Any]) -> list[str]:

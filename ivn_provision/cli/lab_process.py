@@ -37,6 +37,8 @@ class Wish:
     portal_port: int = 8443
     mail_port: int = 2525
     free_ports: bool = False
+    all_store_b: bool = False
+    store_b: tuple[str, ...] = ()
 
 
 def run(wish: Wish, announce: Callable[[dict[str, Any]], None]) -> None:
@@ -100,6 +102,8 @@ def _arguments(wish: Wish) -> list[str]:
     arguments += ["--portal-port", str(wish.portal_port), "--mail-port", str(wish.mail_port)]
     arguments += ["--sites", str(wish.count)] if wish.count else []
     arguments += ["--write-sites", str(wish.sites_directory)] if wish.sites_directory else []
+    arguments += ["--store", "b"] if wish.all_store_b else []
+    arguments += [word for site in wish.store_b for word in ("--store-b", site)]
     return [*arguments, "--free-ports"] if wish.free_ports else arguments
 
 
@@ -130,14 +134,17 @@ def _not_installed(name: str) -> LabError:
 def _lab(wish: Wish) -> Lab:
     try:
         from ivn_provision.lab.lab import Lab
-        from ivn_provision.lab.sites import generated_sites
+        from ivn_provision.lab.sites import default_sites, generated_sites, with_store_b
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("ivn_provision"):
             raise
         raise _not_installed(error.name or "?") from None
+    sites = generated_sites(wish.count) if wish.count else default_sites()
+    if wish.all_store_b or wish.store_b:
+        sites = with_store_b(sites, None if wish.all_store_b else wish.store_b)
     return Lab(
         wish.directory,
-        generated_sites(wish.count) if wish.count else None,
+        sites,
         portal_port=wish.portal_port,
         mail_port=wish.mail_port,
         free_ports=wish.free_ports,

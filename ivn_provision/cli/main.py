@@ -18,7 +18,13 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plan": ("plan", "Show what apply would change on a site's live systems."),
     "apply": ("apply", "Make the live systems as declared, and prove it."),
     "drift": ("drift", "Find differences without being able to write (exit 2 if there are any)."),
+    "runbook": ("runbook", "Make a checklist of what a person has to do on a site."),
+    "capabilities": (
+        "capabilities",
+        "Show what can be read and written on a site's recorder, and how we know.",
+    ),
     "show": ("show", "Show a plan that was written to a file."),
+    "learn": ("learn", "Find out how a recorder keeps its settings, by changes that a person makes."),
     "lab": ("lab", "Run the embedded lab: recorders, portal and mail on loopback."),
 }
 EPILOG = "Exit codes: 0 done, 1 error, 2 differences, 3 partly applied, 4 a person is needed, 64 usage."

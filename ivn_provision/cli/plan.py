@@ -13,7 +13,9 @@ from ivn_provision.cli.shared import compare, exit_code, report, site_options, w
 @click.command("plan")
 @site_options
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Also write the plan as JSON to a file.")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there are differences.")
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit 2 if there are differences, or fields to confirm."
+)
 def command(
     *,
     names: tuple[str, ...],
@@ -28,4 +30,5 @@ def command(
     if out is not None:
         write_text(out, json.dumps(compared.document, indent=2) + "\n")
     report(compared, form, drift=False)
-    raise SystemExit(exit_code(compared.outcomes) or (2 if detailed_exitcode and compared.differs else 0))
+    found = detailed_exitcode and (compared.differs or compared.is_open)
+    raise SystemExit(exit_code(compared.outcomes) or (2 if found else 0))

@@ -10,18 +10,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ivn_provision.diagnostics import Diagnostic
-from ivn_provision.errors import IvnError, UsageProblem
+from ivn_provision.errors import IvnError, SpecError, UsageProblem
 from ivn_provision.plan.plan import SitePlan
 from ivn_provision.report.paint import Paint, paint_for
+from ivn_provision.run.attestation_files import attestations_of
 from ivn_provision.run.engine import SiteOutcome
 from ivn_provision.run.targets import Opener
 from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.site import Site
+
+if TYPE_CHECKING:
+    from ivn_provision.drivers.xprotect_e.layout_set import Layouts
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -68,7 +72,6 @@ def echo(text: str, *, err: bool = False) -> None:
 
 def load_sites(folder: Path, names: Sequence[str]) -> tuple[Site, ...]:
     """The named sites, or all of the fleet. Raises SpecError if one of them has errors."""
-    from ivn_provision.errors import SpecError
     from ivn_provision.spec.fleet import find_site, load_fleet
 
     if names:
@@ -82,10 +85,32 @@ def load_sites(folder: Path, names: Sequence[str]) -> tuple[Site, ...]:
     return sites
 
 
-def opener(deadline: float) -> Opener:
-    """Opens drivers with secrets from this process's environment."""
+def opener(deadline: float, sites: Sequence[Site]) -> Opener:
+    """Opens drivers with secrets from this process's environment, and attestations from beside the sites."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return Opener(secret=_resolve, run_id=f"{stamp}-{secrets.token_hex(4)}", deadline_seconds=deadline)
+    return Opener(
+        secret=_resolve,
+        run_id=f"{stamp}-{secrets.token_hex(4)}",
+        deadline_seconds=deadline,
+        attestations=attestations_of(sites),
+        layouts=layouts_of(sites),
+    )
+
+
+def layouts_of(sites: Sequence[Site]) -> Layouts | None:
+    """The tool's layouts and those in `layouts/` of the sites' fleets; None where there are no others."""
+    from ivn_provision.spec.discovery import LAYOUTS, fleet_root
+
+    roots = dict.fromkeys(fleet_root(os.path.dirname(site.path) or ".") for site in sites)
+    folders = [folder for folder in (Path(root, LAYOUTS) for root in roots) if folder.is_dir()]
+    if not folders:
+        return None
+    from ivn_provision.drivers.xprotect_e.layout_set import Layouts
+
+    found = Layouts.packaged()
+    for folder in folders:
+        found = found.with_folder(folder)
+    return found
 
 
 def _resolve(reference: SecretRef) -> Secret:
@@ -111,6 +136,11 @@ class Compared:
     def differs(self) -> bool:
         return any(not plan.is_empty for plan in self.plans)
 
+    @property
+    def is_open(self) -> bool:
+        """Is there something that reading does not show and nobody vouches for?"""
+        return any(plan.open for plan in self.plans)
+
 
 def compare(names: Sequence[str], folder: Path, deadline: float) -> Compared:
     """Read the sites with drivers that cannot write, and compare."""
@@ -120,7 +150,7 @@ def compare(names: Sequence[str], folder: Path, deadline: float) -> Compared:
 
     sites = load_sites(folder, names)
     with progress(len(sites)) as observer:
-        outcomes = plan_sites(sites, opener(deadline), observer)
+        outcomes = plan_sites(sites, opener(deadline, sites), observer)
     plans = tuple(each.plan for each in outcomes if each.plan is not None)
     return Compared(outcomes, plans, to_json(plans, timestamp=now(), errors=errors_by_site(outcomes)))
 
@@ -137,10 +167,12 @@ def report(compared: Compared, form: str, *, drift: bool) -> None:
 
 
 def show_errors(outcomes: Iterable[SiteOutcome]) -> None:
-    """Every site's error, on stderr."""
+    """Every site's error, on stderr, with the places that it carries."""
     from ivn_provision.report.errors_text import render_error
 
     for outcome in outcomes:
+        if isinstance(outcome.error, SpecError) and outcome.error.diagnostics:
+            echo(render_diagnostics(outcome.error.diagnostics), err=True)
         if outcome.error is not None:
             echo(render_error(outcome.error, paint(err=True)), err=True)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -37,12 +40,27 @@ def command(*, paths: tuple[str, ...], form: str, no_cache: bool) -> None:
     from ivn_provision.spec.check import check_paths
 
     chosen = paths or ("sites" if os.path.isdir("sites") else ".",)
-    checked = check_paths(chosen, cache_folder=None if no_cache else CACHE)
+    checked = _with_layouts(check_paths(chosen, cache_folder=None if no_cache else CACHE), chosen)
     text = _rendered(checked, form)
     if text:
         click.echo(text, color=_paint().on or None)  # click would strip a colour that was asked for
     _summary(checked)
     raise SystemExit(1 if checked.errors else 0)
+
+
+def _with_layouts(checked: Checked, paths: Sequence[str]) -> Checked:
+    """Also what is wrong with the fleet's own layout files, where there are any."""
+    from ivn_provision.spec.discovery import LAYOUTS, discover
+    from ivn_provision.spec.fleet import unique
+
+    folders = [Path(root, LAYOUTS) for root in discover(paths).roots]
+    folders = [folder for folder in folders if folder.is_dir()]
+    if not folders:
+        return checked
+    from ivn_provision.drivers.xprotect_e.layout_set import check_folder
+
+    found = [each for folder in folders for each in check_folder(folder)[1]]
+    return replace(checked, diagnostics=unique([*checked.diagnostics, *found]))
 
 
 def _rendered(checked: Checked, form: str) -> str:
@@ -71,10 +89,11 @@ def _paint() -> Paint:
 
 
 def _titles() -> dict[str, str]:
+    from ivn_provision.drivers.xprotect_e.layout_rules import CODES as LAYOUT_CODES
     from ivn_provision.spec.codes import CODES
     from ivn_provision.spec.rules import RULES
 
-    return {**CODES, **{each.code: each.title for each in RULES}}
+    return {**CODES, **LAYOUT_CODES, **{each.code: each.title for each in RULES}}
 
 
 def _summary(checked: Checked) -> None:

@@ -15,7 +15,7 @@ from ivn_provision.model.live import Facts, Live
 from ivn_provision.model.resource import Address
 
 if TYPE_CHECKING:
-    from ivn_provision.plan.plan import Observation, Unverified, Work
+    from ivn_provision.plan.plan import Change, Observation, Unverified, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class Reader(Protocol):
     def observe(self, questions: Sequence[Unverified]) -> tuple[Observation, ...]:
         """What can be said from outside of fields that reading does not show, of any target of the site.
 
-        Called after `read`, with the fields that nobody has attested. Silence means: not observable.
+        Called after `read`, with all such fields and their standing: what a person attested may be refuted.
+        What costs a request of its own is asked for open ones only. Silence means: not observable.
         """
         ...
 
@@ -48,6 +49,10 @@ class Reader(Protocol):
 
 class Writer(Reader, Protocol):
     """Reads and writes one target of one site."""
+
+    def check(self, changes: Sequence[Change]) -> None:
+        """Raises Refused if these changes may not be made here. Called before anything is written anywhere."""
+        ...
 
     def apply(self, work: Work) -> tuple[Outcome, ...]:
         """Make the changes, comparing digests on the far side first (compare-and-swap).

@@ -12,8 +12,8 @@ from ivn_provision.errors import LabError
 from ivn_provision.lab.clock import Clock
 from ivn_provision.lab.loopback import free_port, listen, require_loopback
 from ivn_provision.lab.mail.sink import Account, MailSink
-from ivn_provision.lab.nvr.endpoint import FAULTS
 from ivn_provision.lab.nvr.machine import Nvr
+from ivn_provision.lab.nvr.store import Edit
 from ivn_provision.lab.passwords import PORTAL_CLIENT, Passwords, with_passwords
 from ivn_provision.lab.portal import hands
 from ivn_provision.lab.portal.front import check_fault
@@ -113,16 +113,19 @@ class Assembly:
 
     def fault(self, place: str, name: str, *, on: bool) -> None:
         """Switch a fault of the portal (`portal`) or of a site's recorder. Raises LabError."""
-        if place == "portal":
-            faults = self.portal.faults
-            check_fault(name)
+        if place != "portal":
+            self.nvr(place).fault(name, on=on)
+            return
+        check_fault(name)
+        (self.portal.faults.add if on else self.portal.faults.discard)(name)
+
+    def gui(self, site: str, edit: Edit) -> None:
+        """A person does one thing in the Management Application and saves. Raises LabError."""
+        nvr = self.nvr(site)
+        if edit.action in {"open", "close"}:
+            nvr.open_gui(is_open=edit.action == "open")
         else:
-            faults = self.nvr(place).faults
-            if name not in FAULTS:
-                raise LabError(
-                    f"a recorder has no fault {name!r}", next_step=f"faults are: {', '.join(sorted(FAULTS))}"
-                )
-        (faults.add if on else faults.discard)(name)
+            nvr.gui(edit)
 
     def set_latency(self, seconds: float) -> None:
         """Added to every request to the portal and the recorders."""
@@ -133,7 +136,9 @@ class Assembly:
 
 def _nvr(site: LabSite, directory: Path, tls: ssl.SSLContext, clock: Clock) -> Nvr:
     zone = ZoneInfo(site.time_zone)
-    return Nvr(site, directory / "recorders" / site.key, tls, clock=lambda: clock().astimezone(zone))
+    # a lab that goes on with another store must not find the files of the first
+    folder = site.key if site.store == "a" else f"{site.key}.{site.store}"
+    return Nvr(site, directory / "recorders" / folder, tls, clock=lambda: clock().astimezone(zone))
 
 
 def _with_ports(sites: Iterable[LabSite], ports: Ports) -> Iterable[LabSite]:
@@ -145,6 +150,7 @@ def _with_ports(sites: Iterable[LabSite], ports: Ports) -> Iterable[LabSite]:
                 http_port=free_port(site.host),
                 https_port=free_port(site.host),
                 event_port=free_port(site.host),
+                image_port=0,
             )
             if ports.recorders_free
             else site

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from ivn_provision.errors import LabError
 from ivn_provision.lab.assembly import Assembly
 from ivn_provision.lab.loopback import listen
+from ivn_provision.lab.nvr.store import Edit
 from ivn_provision.lab.server import AsgiServer
 from ivn_provision.lab.status import counters_of, status_of
 from ivn_provision.lab.tls import write_private
@@ -42,6 +43,7 @@ class Control:
             "counters": self._counters,
             "tamper": self._tamper,
             "remove": self._remove,
+            "gui": self._gui,
             "fire": self._fire,
             "fault": self._fault,
             "shutdown": self._shutdown,
@@ -101,6 +103,12 @@ class Control:
         self.assembly.remove(str(given.get("site")), str(given.get("kind")), str(given.get("key", "")))
         return None
 
+    async def _gui(self, given: Mapping[str, Any]) -> object:
+        fields = {str(name): _words(value) for name, value in dict(given.get("fields", {})).items()}
+        edit = Edit(str(given.get("action")), str(given.get("kind", "")), str(given.get("key") or ""), fields)
+        self.assembly.gui(str(given.get("site")), edit)
+        return None
+
     async def _fire(self, given: Mapping[str, Any]) -> object:
         site = str(given.get("site"))
         if "pin" in given:
@@ -119,6 +127,13 @@ class Control:
     async def _shutdown(self, _: Mapping[str, Any]) -> object:
         self._asked_to_stop()
         return None
+
+
+def _words(value: object) -> str:
+    """A value as a person types it: true and false, lists with semicolons."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ";".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 async def _arguments(request: Request) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ from ivn_provision.lab.clock import Clock, system_clock
 from ivn_provision.lab.control import Control
 from ivn_provision.lab.mail.sink import MailSink
 from ivn_provision.lab.nvr.machine import Nvr
+from ivn_provision.lab.nvr.store import Edit
 from ivn_provision.lab.portal.portal import Portal
 from ivn_provision.lab.portal.store import Json
 from ivn_provision.lab.scenario import LabSite
@@ -168,6 +169,20 @@ class Lab:
     def remove(self, site: str, kind: str, key: str) -> None:
         """A person deletes something behind the tool's back. Raises LabError."""
         self._call(lambda: self.assembly.remove(site, kind, key))
+
+    def gui(
+        self,
+        site: str,
+        action: str,
+        kind: str = "",
+        key: str = "",
+        fields: Mapping[str, str] | None = None,
+    ) -> None:
+        """A person at the Management Application: `add`, `change`, `remove`, `save`, `restore`, `open`, `close`.
+
+        See `nvr.store.Edit`. Raises LabError.
+        """
+        self._call(lambda: self.assembly.gui(site, Edit(action, kind, key, fields or {})))
 
     def fault(self, place: str, name: str, *, on: bool = True) -> None:
         """Switch a fault of `portal` or of a site's recorder. Raises LabError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class LabSite:
     """One recorder and its place in the portal, as they stand before the tool's first run.
 
     `host` is a loopback address of its own, so that every recorder can use the product's real ports.
+    `image_port` is where the Image Server really listens (0 = a free port): the machine's own 80 is not ours to take.
+    `store` is how the recorder keeps its configuration: `b` in files that no shipped layout describes.
     `time_zone` is that of the machine's clock, whose local time stands in its mails.
     Passwords are for the lab only. `users` are basic users that the technician has created already.
     """
@@ -31,6 +34,8 @@ class LabSite:
     http_port: int = 15985
     https_port: int = 15986
     event_port: int = 1234
+    image_port: int = 0
+    store: Literal["a", "b"] = "a"
     product: str = "XProtect Professional 2014"
     version: str = "8.6a"
     time_zone: str = "America/New_York"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from ivn_provision.errors import LabError
 from ivn_provision.lab.scenario import LabCamera, LabSite
 
 MAX_SITES = 10_000
+STORE_B_VERSION = "8.7b"
 
 
 def default_sites() -> tuple[LabSite, ...]:
@@ -29,6 +31,24 @@ def generated_sites(count: int, host_prefix: str = "127.1") -> tuple[LabSite, ..
     if not 1 <= count <= MAX_SITES:
         raise LabError(f"the lab can have 1 to {MAX_SITES} sites, not {count}")
     return tuple(_generated(number, host_prefix) for number in range(1, count + 1))
+
+
+def with_store_b(sites: Iterable[LabSite], keys: Collection[str] | None = None) -> tuple[LabSite, ...]:
+    """The sites, those of `keys` (None = all) with a recorder of a later version that keeps its files otherwise.
+
+    Raises LabError for a key that is not there.
+    """
+    found = tuple(sites)
+    known = {site.key for site in found}
+    for key in keys or ():
+        if key not in known:
+            raise LabError(
+                f"the lab has no site {key!r}", next_step=f"sites: {', '.join(sorted(known)[:20])}"
+            )
+    return tuple(
+        replace(site, store="b", version=STORE_B_VERSION) if keys is None or site.key in keys else site
+        for site in found
+    )
 
 
 def _generated(number: int, host_prefix: str) -> LabSite:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ivn_provision.model.desired_windows import windows_resources
 from ivn_provision.model.resource import Address, Resource, Value
 from ivn_provision.spec.site import Camera, Mail, Nvr, Pin, Portal, Site
 
@@ -42,12 +43,14 @@ def _exclusive(site: Site) -> frozenset[str]:
         "generic_event": site.generic_events,
         "alarm": site.alarms,
         "pin": site.portal.pins if site.portal else None,
+        "firewall_rule": site.nvr.windows.firewall if site.nvr and site.nvr.windows else None,
     }
     return frozenset(kind for kind, section in sections.items() if section is not None)
 
 
 def _all(site: Site) -> Iterator[Resource]:
     if site.nvr:
+        yield from windows_resources(site, site.nvr)
         yield from _nvr(site, site.nvr)
         yield from _cameras(site)
         yield from _events(site)

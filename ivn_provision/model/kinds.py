@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ivn_provision.model.resource import Value
+from ivn_provision.model.windows import at_least, at_most, is_role, one_of_words, version_at_least
 
 
 def _without_blank_lines(value: Value) -> Value:
@@ -34,7 +35,8 @@ class Kind:
     before the key); `immutable` fields force a replacement; `write_only` fields cannot be read back;
     `canonical` brings a value into the form that is compared. `adopts` says by what a declaration may claim
     an object that is not ours: a camera by its hardware, an alarm or a user by the name that is declared;
-    events only ever match events that follow the naming convention.
+    events only ever match events that follow the naming convention. `accepts` says when a live value fulfils
+    a declared one that is a bound, not a value: `accepts[name](declared, live)`.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Kind:
     write_only: frozenset[str] = frozenset()
     canonical: Mapping[str, Callable[[Value], Value]] = field(default_factory=dict)
     adopts: Literal["", "identity", "key"] = ""
+    accepts: Mapping[str, Callable[[Value, Value], bool]] = field(default_factory=dict)
 
     def comparable(self, name: str, value: Value) -> Value:
         canonical = self.canonical.get(name)
@@ -53,6 +56,21 @@ class Kind:
 
 
 _ALL = (
+    Kind("windows_service", "nvr", "Windows service"),
+    Kind("firewall_rule", "nvr", "firewall rule", adopts="key"),
+    Kind("listening_port", "nvr", "listening port", accepts={"program": is_role}),
+    Kind(
+        "windows",
+        "nvr",
+        "Windows",
+        accepts={
+            "clock_offset_seconds": at_most,
+            "time_source": one_of_words,
+            "free_gib": at_least,
+            "dotnet": version_at_least,
+            "service_pack": at_least,
+        },
+    ),
     Kind("user", "nvr", "recorder user", write_only=frozenset({"password"}), adopts="key"),
     Kind("server_access", "nvr", "server access"),
     Kind("services", "nvr", "service ports"),

@@ -27,9 +27,13 @@ class Capability:
     evidence: str = ""
 
 
+REMOVAL = "-"
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """By `(kind, field)`; the field `""` stands for creating and deleting objects of the kind.
+    """By `(kind, field)`; the field `""` stands for creating and deleting objects of the kind, the field
+    `REMOVAL` for deleting alone where the two differ.
 
     `unread` names the kinds of which this target shows nothing: whether their objects exist is unknown, so
     that what is declared of them is neither missing nor in sync.
@@ -41,6 +45,10 @@ class Capabilities:
 
     def of(self, kind: str, field: str = "") -> Capability:
         return self.table.get((kind, field), self.default)
+
+    def of_removal(self, kind: str) -> Capability:
+        """Removing objects: as making them, where the driver says nothing else."""
+        return self.table.get((kind, REMOVAL), self.of(kind))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from ivn_provision.model.desired import Desired
 from ivn_provision.model.kinds import KINDS
-from ivn_provision.model.live import Ability, Capabilities, Live
+from ivn_provision.model.live import Ability, Capabilities, Capability, Live
 from ivn_provision.model.resource import UNSET, Address, Resource, Value
 from ivn_provision.plan.match import match
 from ivn_provision.plan.plan import Action, Change, FieldChange, Foreign, Unverified
@@ -39,7 +39,9 @@ def diff_target(
     found = Differences(references=matching.references)
     for resource in wanted:
         pair = matching.pairs.get(resource.address)
-        if pair is None:
+        if resource.kind in capabilities.unread:
+            _unread(resource, capabilities, found)
+        elif pair is None:
             _create(resource, capabilities, found)
         else:
             _compare(resource, pair, capabilities, found)
@@ -66,6 +68,18 @@ def known_fields(fields: Mapping[str, Value], computed: Mapping[str, str]) -> di
         return value
 
     return {name: known(value) for name, value in fields.items()}
+
+
+def _unread(resource: Resource, capabilities: Capabilities, found: Differences) -> None:
+    """Whether the object is there is unknown: a person's task, field by field, until somebody vouches for it."""
+    for name, value in resource.fields.items():
+        found.unverified.append(_unverified(resource, name, value, capabilities))
+
+
+def _unverified(resource: Resource, name: str, value: Value, capabilities: Capabilities) -> Unverified:
+    shown = value.reference if isinstance(value, Secret) else value
+    reason = capabilities.of(resource.kind, name).reason
+    return Unverified(resource.address, name, reason, shown, declared_at=resource.declared_at)
 
 
 def _create(resource: Resource, capabilities: Capabilities, found: Differences) -> None:
@@ -108,19 +122,29 @@ def _compare(resource: Resource, live: Resource, capabilities: Capabilities, fou
     for name, value in resource.fields.items():
         capability = capabilities.of(resource.kind, name)
         if name not in live.fields:
-            found.unverified.append(Unverified(resource.address, name, capability.reason))
+            found.unverified.append(_unverified(resource, name, value, capabilities))
         elif not same(resource.kind, name, value, live.fields[name]):
-            if capability.ability is Ability.MANAGED:
-                forces = name in kind.immutable
+            forces = name in kind.immutable
+            limit = _limit(capabilities, resource.kind, capability, forces=forces)
+            if limit.ability is Ability.MANAGED:
                 managed.append(FieldChange(name, live.fields[name], value, forces_replacement=forces))
             else:
-                by_hand.append(FieldChange(name, live.fields[name], value, reason=capability.reason))
+                by_hand.append(FieldChange(name, live.fields[name], value, reason=limit.reason))
     if managed:
         found.changes.append(_update(resource, live, managed))
     if by_hand:
         found.changes.append(_update(resource, live, by_hand, manual=True))
     if not managed and not by_hand:
         found.unchanged += 1
+
+
+def _limit(capabilities: Capabilities, kind: str, field: Capability, *, forces: bool) -> Capability:
+    """What stands in the way of a change: a replacement also makes and removes an object."""
+    if forces:
+        for each in (capabilities.of(kind), capabilities.of_removal(kind)):
+            if each.ability is not Ability.MANAGED:
+                return each
+    return field
 
 
 def _update(
@@ -157,7 +181,7 @@ def _surplus(
         if live.kind in _LISTED:
             found.foreign.append(Foreign(live.address, live.title, "not declared"))
     else:
-        capability = capabilities.of(live.kind)
+        capability = capabilities.of_removal(live.kind)
         manual = capability.ability is not Ability.MANAGED
         fields = tuple(FieldChange(name, value, UNSET) for name, value in live.fields.items())
         found.changes.append(
@@ -184,6 +208,8 @@ def same(kind: str, name: str, declared: Value, live: Value) -> bool:
     if isinstance(declared, tuple) and isinstance(live, tuple):
         return sorted(map(str, declared)) == sorted(map(str, live))
     rules = KINDS[kind]
+    if name in rules.accepts:
+        return rules.accepts[name](declared, live)
     left, right = rules.comparable(name, declared), rules.comparable(name, live)
     if isinstance(left, bool) != isinstance(right, bool):
         return False

@@ -151,6 +151,11 @@ class SitePlan:
         """What the tool cannot do: manual changes and those behind them."""
         return tuple(change for change in self.changes if not change.workable)
 
+    @property
+    def open(self) -> tuple[Unverified, ...]:
+        """What reading does not show and nobody vouches for."""
+        return tuple(each for each in self.unverified if each.is_open)
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -173,6 +178,7 @@ class Counts:
     destroy: int = 0
     manual: int = 0
     blocked: int = 0
+    open: int = 0
 
 
 def count(plans: tuple[SitePlan, ...]) -> Counts:
@@ -186,4 +192,5 @@ def count(plans: tuple[SitePlan, ...]) -> Counts:
         destroy=actions.count(Action.DELETE),
         manual=sum(change.manual for change in changes),
         blocked=sum(change.blocked_by is not None for change in changes),
+        open=sum(len(plan.open) for plan in plans),
     )

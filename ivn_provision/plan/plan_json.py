@@ -21,6 +21,7 @@ from ivn_provision.plan.plan import (
     FieldChange,
     Foreign,
     SitePlan,
+    Standing,
     TargetFacts,
     Unverified,
     count,
@@ -49,7 +50,7 @@ def to_json(
     return {
         "format_version": FORMAT_VERSION,
         "applyable": not errored and any(plan.workable for plan in plans),
-        "complete": not errored and not (totals.manual or totals.blocked),
+        "complete": not errored and not (totals.manual or totals.blocked or totals.open),
         "errored": errored,
         "timestamp": timestamp,
         "resource_changes": [
@@ -99,10 +100,7 @@ def _site(plan: SitePlan) -> dict[str, Any]:
         "foreign": [
             {"address": str(each.address), "title": each.title, "why": each.why} for each in plan.foreign
         ],
-        "unverified": [
-            {"address": str(each.address), "field": each.name, "reason": each.reason}
-            for each in plan.unverified
-        ],
+        "unverified": [_unverified(each) for each in plan.unverified],
         "targets": [
             {
                 "target": each.target,
@@ -117,8 +115,24 @@ def _site(plan: SitePlan) -> dict[str, Any]:
     }
 
 
+def _unverified(each: Unverified) -> dict[str, Any]:
+    return {
+        "address": str(each.address),
+        "field": each.name,
+        "reason": each.reason,
+        "value": dump(each.value),
+        "open": each.is_open,
+        "standing": each.standing.name.lower(),
+        "evidence": each.evidence,
+        "declared_at": _dump_place(each.declared_at),
+    }
+
+
+def _dump_place(place: Place | None) -> dict[str, Any] | None:
+    return {"path": place.path, "line": place.line, "column": place.column} if place else None
+
+
 def _change(change: Change) -> dict[str, Any]:
-    place = change.declared_at
     return {
         "address": str(change.address),
         "action": change.action.value,
@@ -127,7 +141,7 @@ def _change(change: Change) -> dict[str, Any]:
         "title": change.title,
         "reason": change.reason,
         "digest": change.digest,
-        "declared_at": {"path": place.path, "line": place.line, "column": place.column} if place else None,
+        "declared_at": _dump_place(change.declared_at),
         "fields": [
             {
                 "name": each.name,
@@ -173,12 +187,27 @@ def _read_site(site: Node) -> SitePlan:
             Foreign(_address(each["address"]), each["title"].text(), each["why"].text())
             for each in site["foreign"].items()
         ),
-        unverified=tuple(
-            Unverified(_address(each["address"]), each["field"].text(), each["reason"].text())
-            for each in site["unverified"].items()
-        ),
+        unverified=tuple(_read_unverified(each) for each in site["unverified"].items()),
         facts=tuple(_read_facts(each) for each in site["targets"].items()),
         notes=_texts(site["notes"]),
+    )
+
+
+def _read_unverified(each: Node) -> Unverified:
+    """Plans of version 0.1.0 say address, field and reason only."""
+    address, name, reason = _address(each["address"]), each["field"].text(), each["reason"].text()
+    if each.find("standing") is None:
+        return Unverified(address, name, reason)
+    standing, place = each["standing"], each["declared_at"]
+    names = {one.name.lower(): one for one in Standing}
+    return Unverified(
+        address,
+        name,
+        reason,
+        _value(each["value"]),
+        names.get(standing.text()) or standing.wrong("is not a standing of a field"),
+        each["evidence"].text(),
+        None if place.is_null else _place(place),
     )
 
 

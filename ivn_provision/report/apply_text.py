@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivn_provision.plan.plan import Action, SitePlan
+from ivn_provision.plan.plan import Action, SitePlan, Standing
 from ivn_provision.report.paint import Paint, safe
 from ivn_provision.run.engine import SiteOutcome
 
@@ -43,8 +43,20 @@ def _proof(proof: SitePlan, paint: Paint) -> str:
     site = safe(proof.site)
     if not proof.is_empty:
         return paint(f"Proof: re-read of {site} still differs in {len(proof.changes)} place(s).", "red")
-    unverified = f"; {len(proof.unverified)} field(s) cannot be read back" if proof.unverified else ""
     return (
         f"{paint('Proof:', 'bold')} {site} was read again and the plan is empty: "
-        f"{proof.unchanged} objects as declared{unverified}."
+        f"{proof.unchanged} objects as declared{_vouched(proof)}."
     )
+
+
+def _vouched(proof: SitePlan) -> str:
+    """What the proof does not reach, and who vouches for it."""
+    standings = [each.standing for each in proof.unverified]
+    parts = [
+        f"{standings.count(standing)} field(s) {standing}"
+        for standing in (Standing.OBSERVED, Standing.ATTESTED)
+        if standing in standings
+    ]
+    if proof.open:
+        parts.append(f"{len(proof.open)} field(s) that reading does not show are to be confirmed")
+    return "".join(f"; {part}" for part in parts)

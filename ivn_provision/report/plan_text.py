@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import groupby
 
 from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.resource import Unset, Value
-from ivn_provision.plan.plan import Action, Change, FieldChange, SitePlan, count
+from ivn_provision.plan.plan import Action, Change, FieldChange, SitePlan, Unverified, count
 from ivn_provision.plan.values_json import is_sensitive, is_unknown
 from ivn_provision.report.paint import Paint, safe
 from ivn_provision.secret import MASK
@@ -41,7 +40,8 @@ def summary(plans: tuple[SitePlan, ...], paint: Paint, *, drift: bool = False) -
     differing = [plan for plan in plans if not plan.is_empty]
     if not differing:
         same = sum(plan.unchanged for plan in plans)
-        return paint("No changes.", "bold", "green") + f" {_objects(same)} as declared."
+        head = paint("No changes.", "bold", "green") + f" {_objects(same)} as declared"
+        return f"{head}{_confirmations(totals.open, '; ')}."
     text = (
         f"{totals.add + totals.replace} to add, {totals.change} to change, "
         f"{totals.destroy + totals.replace} to destroy"
@@ -50,8 +50,14 @@ def summary(plans: tuple[SitePlan, ...], paint: Paint, *, drift: bool = False) -
         text += f", {totals.manual} by hand"
     if totals.blocked:
         text += f", {totals.blocked} waiting for that"
+    text += _confirmations(totals.open, ", ")
     head = f"Drift on {len(differing)} of {len(plans)} site(s):" if drift else "Plan:"
     return f"{paint(head, 'bold')} {text}."
+
+
+def _confirmations(number: int, before: str) -> str:
+    """What nobody vouches for is never passed over."""
+    return f"{before}{number} field{'' if number == 1 else 's'} to be confirmed by hand" if number else ""
 
 
 def _objects(number: int) -> str:
@@ -121,6 +127,8 @@ def _field(change: Change, each: FieldChange, width: int, paint: Paint) -> Itera
         sign, text = ("+", "green"), f"{name} = {after}"
     elif change.action is Action.DELETE:
         sign, text = ("-", "red"), f"{name} = {before}"
+    elif change.manual and isinstance(each.before, Unset):
+        sign, text = ("!", "cyan"), f"{name} = {after}"  # what is there is not shown, or not there
     else:
         sign, text = ("~", "yellow"), f"{name} = {before} -> {after}"
     if change.manual:
@@ -176,9 +184,26 @@ def _footer(plan: SitePlan, paint: Paint) -> Iterator[str]:
             what = f"{safe(each.address.target)} {KINDS[each.address.kind].title}{name}"
             yield paint(f"    {what}: {safe(each.why)}", "dim")
         yield ""
-    if plan.unverified:
-        yield paint("  Not verified by reading:", "dim")
-        for reason, group in groupby(plan.unverified, key=lambda each: each.reason):
-            names = ", ".join(f"{safe(str(each.address))} {safe(each.name)}" for each in group)
-            yield paint(f"    {names}: {safe(reason) or 'the target does not show it'}", "dim")
+    yield from _unverified(plan, paint)
+
+
+def _unverified(plan: SitePlan, paint: Paint) -> Iterator[str]:
+    """What reading does not show: open ones first, then those for which a person or a test vouches."""
+    if plan.open:
+        yield "  By hand, and not shown by reading:"
+        for each in plan.open:
+            evidence = f": {safe(each.evidence)}" if each.evidence else ""
+            shown = "" if isinstance(each.value, Unset) else f" = {show(each.value)}"
+            yield f"    {paint('!', 'cyan')} {_named(each)}{shown}  ({each.standing}{evidence})"
+            yield paint(f"        {safe(each.reason) or 'the target does not show it'}", "dim")
         yield ""
+    vouched = [each for each in plan.unverified if not each.is_open]
+    if vouched:
+        yield paint("  Not shown by reading, but vouched for:", "dim")
+        for each in vouched:
+            yield paint(f"    {_named(each)}: {each.standing}: {safe(each.evidence)}", "dim")
+        yield ""
+
+
+def _named(each: Unverified) -> str:
+    return f"{safe(str(each.address))} {safe(each.name)}"

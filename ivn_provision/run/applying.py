@@ -13,6 +13,7 @@ from ivn_provision.errors import (
     PlanError,
     ProofFailed,
     ProtocolFault,
+    Uncertain,
 )
 from ivn_provision.model.resource import Address, Value
 from ivn_provision.plan.diff import known_fields
@@ -21,7 +22,7 @@ from ivn_provision.plan.plan import SitePlan, Work
 from ivn_provision.plan.values_json import is_unknown
 from ivn_provision.run.events import Event, Observer, Step
 
-_UNCERTAIN = (DeadlineExceeded, ProtocolFault)
+_UNCERTAIN = (DeadlineExceeded, ProtocolFault, Uncertain)
 
 
 def execute(plan: SitePlan, writers: Mapping[str, Writer], observer: Observer) -> tuple[Outcome, ...]:
@@ -30,6 +31,8 @@ def execute(plan: SitePlan, writers: Mapping[str, Writer], observer: Observer) -
     Raises PartlyApplied if a write fails after another was made, or fails so that nobody knows whether it
     was made; any other error means that nothing was written.
     """
+    for target, writer in writers.items():
+        writer.check([change for change in plan.workable if change.address.target == target])
     done: list[Outcome] = []
     for batch in batches(plan.workable):
         addresses = tuple(change.address for change in batch.changes)
@@ -107,13 +110,33 @@ def judge(site: str, proof: SitePlan) -> IvnError | None:
             where=str(left[0].address),
             next_step="somebody else changes the site, or the target keeps its own values: run plan to see",
         )
-    if proof.waiting:
-        by_hand = sum(change.manual for change in proof.waiting)
-        behind = len(proof.waiting) - by_hand
+    if proof.waiting or proof.open:
         return PersonNeeded(
-            f"{site} needs a person for {by_hand} change(s) that the tool cannot make"
-            + (f"; {behind} more wait for that" if behind else ""),
-            where=str(proof.waiting[0].address),
-            next_step="do what the plan marks with !, then run apply again",
+            f"{site} needs a person for {_what_is_left(proof)}",
+            where=str((proof.waiting or proof.open)[0].address),
+            next_step=_next_step(proof),
         )
     return None
+
+
+def _what_is_left(proof: SitePlan) -> str:
+    by_hand = sum(change.manual for change in proof.waiting)
+    behind = len(proof.waiting) - by_hand
+    parts = []
+    if proof.waiting:
+        parts.append(
+            f"{by_hand} change(s) that the tool cannot make"
+            + (f"; {behind} more wait for that" if behind else "")
+        )
+    if proof.open:
+        parts.append(f"{len(proof.open)} field(s) that reading does not show")
+    return ", and for ".join(parts)
+
+
+def _next_step(proof: SitePlan) -> str:
+    if not proof.open:
+        return "do what the plan marks with !, then run apply again"
+    return (
+        f"do and look at what the plan marks with ! (`ivn-provision runbook {proof.site} --form FILE` lists it), "
+        "then run apply again with `--attest FILE`"
+    )

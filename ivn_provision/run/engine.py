@@ -11,7 +11,7 @@ from ivn_provision.errors import IvnError, PartlyApplied, ProofFailed, TargetErr
 from ivn_provision.plan.plan import SitePlan
 from ivn_provision.run.applying import execute, judge, outcomes_of
 from ivn_provision.run.events import Event, Observer, Step
-from ivn_provision.run.planning import plan_site
+from ivn_provision.run.planning import Vouched, plan_site
 from ivn_provision.run.targets import Opener
 from ivn_provision.spec.site import Site
 
@@ -31,6 +31,8 @@ class SiteOutcome:
 
 
 Confirm = Callable[[SitePlan], bool]
+Attest = Callable[[Site, SitePlan], SitePlan]
+"""Records what people attest of a site, and gives the plan after it. Raises before anything is written."""
 
 
 def plan_sites(sites: Sequence[Site], opener: Opener, observer: Observer) -> tuple[SiteOutcome, ...]:
@@ -39,14 +41,17 @@ def plan_sites(sites: Sequence[Site], opener: Opener, observer: Observer) -> tup
 
 
 def apply_sites(
-    sites: Sequence[Site], opener: Opener, observer: Observer, confirm: Confirm | None
+    sites: Sequence[Site],
+    opener: Opener,
+    observer: Observer,
+    confirm: Confirm | None,
+    attest: Attest | None = None,
 ) -> tuple[SiteOutcome, ...]:
     """Plan, confirm, write and prove every site. With `confirm` the sites go one after the other."""
+    work = _Apply(opener, observer, confirm or (lambda _: True), attest or (lambda _, plan: plan))
     if confirm is not None:
-        return tuple(
-            _edge(site, lambda one: _apply(one, opener, observer, confirm), observer) for site in sites
-        )
-    return _side_by_side(sites, lambda site: _apply(site, opener, observer, lambda _: True), observer)
+        return tuple(_edge(site, work, observer) for site in sites)
+    return _side_by_side(sites, work, observer)
 
 
 def _side_by_side(
@@ -93,7 +98,9 @@ def _plan(site: Site, opener: Opener, observer: Observer) -> SiteOutcome:
 
 
 def _planned(site: Site, readers: Iterable[Reader], opener: Opener, observer: Observer) -> SitePlan:
-    return plan_site(site, {each.target: each for each in readers}, opener.secret, observer)
+    by_target = {each.target: each for each in readers}
+    vouched = Vouched(opener.attestations(site.name), opener.clock())
+    return plan_site(site, by_target, opener.secret, observer, vouched)
 
 
 def _name(error: IvnError, site: str) -> None:
@@ -105,25 +112,35 @@ def _name(error: IvnError, site: str) -> None:
     )
 
 
-def _apply(site: Site, opener: Opener, observer: Observer, confirm: Confirm) -> SiteOutcome:
-    writers = opener.writers(site)
-    try:
-        plan = _planned(site, writers.values(), opener, observer)
-        if not plan.workable:
-            return SiteOutcome(site.name, plan, proof=plan, error=judge(site.name, plan))
-        if not confirm(plan):
-            return SiteOutcome(site.name, plan, declined=True)
+@dataclass(frozen=True, slots=True)
+class _Apply:
+    """Plan, attest, confirm, write and prove one site."""
+
+    opener: Opener
+    observer: Observer
+    confirm: Confirm
+    attest: Attest
+
+    def __call__(self, site: Site) -> SiteOutcome:
+        opener, observer = self.opener, self.observer
+        writers = opener.writers(site)
         try:
-            outcomes = execute(plan, writers, observer)
-        except PartlyApplied as error:
-            broken = SiteOutcome(site.name, plan, outcomes_of(plan, error), error=error)
-            return _look_again(site, opener, observer, broken)
-        except IvnError as error:
-            return SiteOutcome(site.name, plan, error=error)
-    finally:
-        _close(writers.values())
-    observer.notify(Event(site.name, Step.PROVING))
-    return _prove(site, opener, observer, SiteOutcome(site.name, plan, outcomes))
+            plan = self.attest(site, _planned(site, writers.values(), opener, observer))
+            if not plan.workable:
+                return SiteOutcome(site.name, plan, proof=plan, error=judge(site.name, plan))
+            if not self.confirm(plan):
+                return SiteOutcome(site.name, plan, declined=True)
+            try:
+                outcomes = execute(plan, writers, observer)
+            except PartlyApplied as error:
+                broken = SiteOutcome(site.name, plan, outcomes_of(plan, error), error=error)
+                return _look_again(site, opener, observer, broken)
+            except IvnError as error:
+                return SiteOutcome(site.name, plan, error=error)
+        finally:
+            _close(writers.values())
+        observer.notify(Event(site.name, Step.PROVING))
+        return _prove(site, opener, observer, SiteOutcome(site.name, plan, outcomes))
 
 
 def _look_again(site: Site, opener: Opener, observer: Observer, broken: SiteOutcome) -> SiteOutcome:
@@ -135,7 +152,7 @@ def _look_again(site: Site, opener: Opener, observer: Observer, broken: SiteOutc
     if proof is None or proof.changes:
         return replace(broken, proof=proof)
     done = tuple(Outcome(each.address, "done") for each in broken.outcomes)
-    return replace(broken, outcomes=done, proof=proof, error=None)
+    return replace(broken, outcomes=done, proof=proof, error=judge(site.name, proof))
 
 
 def _prove(site: Site, opener: Opener, observer: Observer, applied: SiteOutcome) -> SiteOutcome:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from ivn_provision.drivers.base import Reader
 from ivn_provision.model.desired import Desired, desired_of
 from ivn_provision.model.live import Ability, Capabilities
 from ivn_provision.model.resource import Resource, Value
+from ivn_provision.plan.attestations import Attestation, judged
 from ivn_provision.plan.build import Reading, build_plan
-from ivn_provision.plan.plan import SitePlan
+from ivn_provision.plan.observed import with_observations
+from ivn_provision.plan.plan import SitePlan, Unverified
 from ivn_provision.run.events import Event, Observer, Step
 from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.site import Site
@@ -18,7 +21,24 @@ from ivn_provision.spec.site import Site
 Resolve = Callable[[SecretRef], Secret]
 
 
-def plan_site(site: Site, readers: Mapping[str, Reader], resolve: Resolve, observer: Observer) -> SitePlan:
+_LATE = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """What people attested of a site, and the time at which it is weighed: by default nothing counts."""
+
+    attestations: tuple[Attestation, ...] = ()
+    now: datetime = _LATE
+
+
+def plan_site(
+    site: Site,
+    readers: Mapping[str, Reader],
+    resolve: Resolve,
+    observer: Observer,
+    vouched: Vouched = Vouched(),
+) -> SitePlan:
     """The plan of one site. Raises TargetError of the first target that fails."""
     readings: dict[str, Reading] = {}
     for target, reader in readers.items():
@@ -26,7 +46,32 @@ def plan_site(site: Site, readers: Mapping[str, Reader], resolve: Resolve, obser
         readings[target] = Reading(reader.probe(), reader.read(), endpoint_of(reader))
         observer.notify(Event(site.name, Step.READ, target))
     desired = with_secrets(desired_of(site), readings, resolve)
-    return build_plan(desired, readings, _notes(site))
+    plan = _asked(build_plan(desired, readings, _notes(site)), desired)
+    standing = judged(plan.unverified, vouched.attestations, now=vouched.now, days=site.attestation_days)
+    return _observed(replace(plan, unverified=standing), readers.values(), vouched.attestations)
+
+
+def _asked(plan: SitePlan, desired: Desired) -> SitePlan:
+    """The plan whose unverified fields say what is declared, and where; a secret as its reference."""
+
+    def asked(each: Unverified) -> Unverified:
+        resource = desired.resources.get(each.address)
+        value = plan.desired.get(each.address, {}).get(each.name, each.value)
+        return replace(
+            each,
+            value=value.reference if isinstance(value, Secret) else value,
+            declared_at=each.declared_at or (resource.declared_at if resource else None),
+        )
+
+    return replace(plan, unverified=tuple(asked(each) for each in plan.unverified))
+
+
+def _observed(plan: SitePlan, readers: Iterable[Reader], attested: tuple[Attestation, ...]) -> SitePlan:
+    """The plan after everything was asked that can observe what reading does not show."""
+    if not plan.unverified:
+        return plan
+    seen = [found for reader in readers for found in reader.observe(plan.unverified)]
+    return with_observations(plan, seen, attested)
 
 
 def endpoint_of(reader: Reader) -> str:

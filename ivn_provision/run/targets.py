@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ivn_provision.errors import Refused
+from ivn_provision.errors import Refused, SecretError
+from ivn_provision.plan.attestations import Attestation
 from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.site import Nvr, Portal, Site
-from ivn_provision.transports.breaker import Account, Breaker
+from ivn_provision.transports.breaker import Breaker
 from ivn_provision.transports.deadline import Deadline
 
 if TYPE_CHECKING:
     from ivn_provision.drivers.base import Reader, Writer
     from ivn_provision.drivers.portal.tokens import TokenSource
     from ivn_provision.drivers.xprotect_e.agent_link import AgentLink
+    from ivn_provision.drivers.xprotect_e.driver import XProtectReader
+    from ivn_provision.drivers.xprotect_e.image_server import Login
+    from ivn_provision.drivers.xprotect_e.layout_set import Layouts
     from ivn_provision.transports.http import JsonClient
 
-READ_SCOPE = "sites:read"
-WRITE_SCOPE = "sites:read sites:write secrets:write"
+READ_SCOPE = "sites:read events:read"
+WRITE_SCOPE = "sites:read events:read sites:write secrets:write"
 E_CODE = ("xprotect-professional-", "xprotect-enterprise-")
 
 
@@ -28,13 +34,19 @@ E_CODE = ("xprotect-professional-", "xprotect-enterprise-")
 class Opener:
     """Opens drivers. Shared by the sites of a run, for portal tokens; thread-safe.
 
-    `secret` resolves references; `deadline_seconds` is for each operation on a target.
+    `secret` resolves references; `deadline_seconds` is for each operation on a target. `attestations` gives
+    those of a site by its name, `clock` the time by which they are weighed. `layouts` are those of recorders;
+    None for those that ship with the tool. `file_edits`: may files of a real recorder be edited?
     """
 
     secret: Callable[[SecretRef], Secret]
     run_id: str
     deadline_seconds: float = 60.0
     breaker: Breaker = field(default_factory=Breaker)
+    attestations: Callable[[str], tuple[Attestation, ...]] = lambda _: ()
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    layouts: Layouts | None = None
+    file_edits: bool = False
     _tokens: dict[tuple[str, str, Secret, str], TokenSource] = field(default_factory=dict, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
@@ -42,9 +54,7 @@ class Opener:
         """Drivers that cannot write, by target."""
         found: dict[str, Reader] = {}
         if site.nvr:
-            from ivn_provision.drivers.xprotect_e.driver import XProtectReader
-
-            found["nvr"] = XProtectReader(site.name, site.nvr.product, self._link(site.nvr))
+            found["nvr"] = self.recorder(site.name, site.nvr)
         if site.portal:
             from ivn_provision.drivers.portal.driver import PortalReader
 
@@ -53,17 +63,44 @@ class Opener:
                 site.portal.account,
                 self._client(site.portal),
                 self._token(site.portal, READ_SCOPE),
+                mails_since=self._mails_since(site),
             )
         return found
+
+    def recorder(self, site: str, nvr: Nvr, *, logs_in: bool = True) -> XProtectReader:
+        """The driver of a recorder, for reading; with `logs_in` declared users are tried at its image server."""
+        from ivn_provision.drivers.xprotect_e.driver import XProtectReader
+        from ivn_provision.drivers.xprotect_e.windows_seen import asked_of
+
+        link = self._link(nvr)
+        logins = self._logins(nvr) if logs_in else ()
+        return XProtectReader(
+            site,
+            nvr.product,
+            link,
+            layouts=self.layouts,
+            logins=logins,
+            asked=asked_of(nvr),
+            clock=self.clock,
+        )
 
     def writers(self, site: Site) -> Mapping[str, Writer]:
         """Drivers that can write, by target."""
         found: dict[str, Writer] = {}
         if site.nvr:
             from ivn_provision.drivers.xprotect_e.driver import XProtectWriter
+            from ivn_provision.drivers.xprotect_e.windows_seen import asked_of
 
             found["nvr"] = XProtectWriter(
-                site.name, site.nvr.product, self._link(site.nvr), run_id=lambda: f"{self.run_id}-{site.name}"
+                site.name,
+                site.nvr.product,
+                self._link(site.nvr),
+                run_id=lambda: f"{self.run_id}-{site.name}",
+                file_edits=self.file_edits,
+                layouts=self.layouts,
+                logins=self._logins(site.nvr),
+                asked=asked_of(site.nvr),
+                clock=self.clock,
             )
         if site.portal:
             from ivn_provision.drivers.portal.driver import PortalWriter
@@ -73,32 +110,47 @@ class Opener:
                 site.portal.account,
                 self._client(site.portal),
                 self._token(site.portal, WRITE_SCOPE),
+                mails_since=self._mails_since(site),
             )
         return found
 
+    def link(self, nvr: Nvr) -> AgentLink:
+        """The way to a recorder's agent, for commands that speak to it themselves."""
+        return self._link(nvr)
+
     def _link(self, nvr: Nvr) -> AgentLink:
-        from ivn_provision.drivers.xprotect_e.agent_link import WinRmAgent
-        from ivn_provision.transports.winrm import is_loopback, settings_of
+        from ivn_provision.drivers.xprotect_e.agent_link import RemoteAgent
+        from ivn_provision.transports.ways import way_of
+        from ivn_provision.transports.winrm_settings import is_loopback
 
         if not nvr.product.startswith(E_CODE):
             raise Refused(
                 f"there is no driver for {nvr.product} yet",
                 next_step="XProtect Professional and Enterprise are supported; leave other recorders to a person",
             )
-        if nvr.connect.transport != "winrm":
-            raise Refused(
-                f"the transport {nvr.connect.transport} is not there yet", next_step="use transport: winrm"
-            )
-        if nvr.connect.password is None:
-            raise Refused("nvr.connect has no password", next_step="give it a !secret reference")
-        settings = settings_of(nvr.connect, self.secret(nvr.connect.password))
-        account = Account(f"account {settings.username}", settings.password)
-        return WinRmAgent(
-            settings,
+        way = way_of(nvr.connect, self.secret)
+        return RemoteAgent(
+            way,
             is_loopback=is_loopback(nvr.connect.host),
             deadline=lambda: Deadline(self.deadline_seconds),
-            guard=lambda: self.breaker.guard(account, settings.endpoint),
+            guard=lambda: self.breaker.guard(way.account, way.endpoint),
         )
+
+    def _logins(self, nvr: Nvr) -> tuple[Login, ...]:
+        """Declared basic users whose password is known here: a login shows whether it is the declared one."""
+        from ivn_provision.drivers.xprotect_e.image_server import Login
+
+        port = (nvr.server_access.local_port if nvr.server_access else None) or 80
+        found = []
+        for user in nvr.users or ():
+            if user.kind == "basic" and user.password is not None:
+                with suppress(SecretError):
+                    found.append(Login(user.name, self.secret(user.password), port))
+        return tuple(found)
+
+    def _mails_since(self, site: Site) -> str:
+        """A mail shows something for as long as an attestation would."""
+        return (self.clock() - timedelta(days=site.attestation_days)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _client(self, portal: Portal) -> JsonClient:
         from ivn_provision.transports.http import JsonClient

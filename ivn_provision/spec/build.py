@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 
+from ivn_provision.spec.build_connect import build_connect
 from ivn_provision.spec.build_portal import build_portal
-from ivn_provision.spec.build_tls import build_tls
 from ivn_provision.spec.shapes import (
     AcceptanceData,
     AlarmData,
@@ -25,7 +25,6 @@ from ivn_provision.spec.site import (
     Acceptance,
     Alarm,
     Camera,
-    Connect,
     GenericEvent,
     Hardware,
     HardwareEvent,
@@ -40,6 +39,7 @@ from ivn_provision.spec.site import (
     Site,
     User,
     Video,
+    Windows,
 )
 
 SUBJECT = "Milestone XProtect Professional Notification"
@@ -48,7 +48,6 @@ SUBJECT = "Milestone XProtect Professional Notification"
 BODY = "Trigger Event : $TriggerName$\nCamera is : $CameraName$\nTime: $TriggerTime$"
 """R-40, without blank lines (C-14)."""
 
-_DEFAULT_PORTS = {"winrm": 5986, "ssh": 22}
 _NO_VIDEO = Video()
 _NO_RECORDING = Recording()
 _video = lru_cache(maxsize=1024)(Video)
@@ -79,28 +78,20 @@ def build_site(data: SiteData, path: str, places: Places) -> Site:
         else None,
         portal=build_portal(data["portal"], data["site"], places) if "portal" in data else None,
         acceptance=_acceptance(data["acceptance"]) if "acceptance" in data else None,
+        attestation_days=data.get("attestation_days", 90),
     )
 
 
 def _nvr(data: NvrData, places: Places) -> Nvr:
-    connect = data["connect"]
-    transport = connect.get("transport", "winrm")
     return Nvr(
         product=data["product"],
-        connect=Connect(
-            transport=transport,
-            host=connect["host"],
-            port=connect.get("port", _DEFAULT_PORTS[transport]),
-            username=connect["username"],
-            password=connect.get("password"),
-            tls=build_tls(connect.get("tls", "verify"), "/nvr/connect/tls", places),
-            auth=connect.get("auth", "ntlm"),
-        ),
+        connect=build_connect(data["connect"], places),
         server_access=ServerAccess(**data["server_access"]) if "server_access" in data else None,
         services=Services(**data["services"]) if "services" in data else None,
         users=tuple(_user(each, index) for index, each in enumerate(data["users"]))
         if "users" in data
         else None,
+        windows=Windows(**data["windows"]) if "windows" in data else None,
     )
 
 

@@ -16,7 +16,12 @@ def build_tls(data: TlsData, pointer: str, places: Places) -> Tls:
     if isinstance(data, str):
         return _OFF if data == "off" else _VERIFY
     if "ca" in data:
-        folder = os.path.dirname(os.path.abspath(places.place(f"{pointer}/ca").path))
-        return Tls("ca", os.path.normpath(os.path.join(folder, os.path.expanduser(data["ca"]))))
+        return Tls("ca", path_beside(data["ca"], f"{pointer}/ca", places))
     digest = data["fingerprint"].removeprefix("sha256:").replace(":", "")
     return Tls("fingerprint", digest.lower())
+
+
+def path_beside(text: str, pointer: str, places: Places) -> str:
+    """The path `text` at `pointer` as an absolute one: it is relative to the file that says it."""
+    folder = os.path.dirname(os.path.abspath(places.place(pointer).path))
+    return os.path.normpath(os.path.join(folder, os.path.expanduser(text)))

@@ -15,6 +15,9 @@ from ivn_provision.errors import UsageProblem
 
 FLEET_FILE = "fleet.yml"
 GROUPS = "groups"
+LAYOUTS = "layouts"
+ATTESTATIONS = "attestations"
+_OTHER_FOLDERS = frozenset({GROUPS, LAYOUTS, ATTESTATIONS})
 _NOT_SITES = frozenset({FLEET_FILE, "waivers.yml"})
 
 
@@ -81,7 +84,7 @@ def _one_file(path: str, sites: dict[str, str], roots: dict[str, None]) -> None:
     folder = os.path.dirname(path) or "."
     if os.path.basename(path) == FLEET_FILE:
         roots[folder] = None
-    elif os.path.basename(os.path.abspath(folder)) == GROUPS and path.endswith(".yml"):
+    elif os.path.basename(os.path.abspath(folder)) in _OTHER_FOLDERS and path.endswith(".yml"):
         roots[_parent(folder)] = None
     else:
         sites.setdefault(path, fleet_root(folder))
@@ -91,7 +94,9 @@ def _walk(folder: str, root: str, found: list[Diagnostic]) -> Iterator[tuple[str
     for here, folders, files in os.walk(folder):
         its_root = root if here == folder else fleet_root(here)
         folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and not (name == GROUPS and here == its_root)
+            name
+            for name in folders
+            if not name.startswith(".") and not (name in _OTHER_FOLDERS and here == its_root)
         )
         for name in files:
             if name.startswith(".") or name in _NOT_SITES:

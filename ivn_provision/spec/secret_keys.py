@@ -17,8 +17,11 @@ from ivn_provision.spec.schema_files import schema_text
 MASKED = "********"
 """What reports show instead."""
 
-SECRET_KEYS = frozenset({"password", "client_secret"})
+SECRET_KEYS = frozenset({"password", "client_secret", "key_passphrase"})
 """Keys that want `!secret`, wherever they stand. A test compares them with the schema."""
+
+SOUND_SECRET = frozenset({"host_key", "key_file"})
+"""Keys that hold no secret but sound like it: a key itself may have been pasted there, so they are not quoted."""
 
 FREE_MAPS = frozenset({"labels"})
 """Maps of scalars whose keys are the user's own. A test compares them with the schema."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NotRequired, TypedDict
 
 from ivn_provision.secret import SecretRef
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.site import Computed, ServiceRole, StartMode
 
 
 class TlsFile(TypedDict, total=False):
@@ -16,6 +16,11 @@ class TlsFile(TypedDict, total=False):
 TlsData = Literal["verify", "off"] | TlsFile
 
 
+class CertificateData(TypedDict):
+    file: str
+    key_file: str
+
+
 class ConnectData(TypedDict):
     transport: NotRequired[Literal["winrm", "ssh"]]
     host: str
@@ -24,6 +29,12 @@ class ConnectData(TypedDict):
     auth: NotRequired[Literal["ntlm", "kerberos", "credssp", "certificate", "basic"]]
     username: str
     password: NotRequired[SecretRef]
+    certificate: NotRequired[CertificateData]
+    host_key: NotRequired[str]
+    known_hosts: NotRequired[str]
+    key_file: NotRequired[str]
+    key_passphrase: NotRequired[SecretRef]
+    agent: NotRequired[bool]
 
 
 class ServerAccessData(TypedDict, total=False):
@@ -36,6 +47,16 @@ class ServerAccessData(TypedDict, total=False):
 class ServicesData(TypedDict, total=False):
     event_server_port: int
     log_server_port: int
+
+
+class WindowsData(TypedDict, total=False):
+    services: dict[ServiceRole, StartMode]
+    firewall: bool
+    listening: bool
+    max_clock_offset_seconds: int
+    time_source: str
+    min_free_gib: int
+    prerequisites: bool
 
 
 class UserData(TypedDict):
@@ -51,6 +72,7 @@ class NvrData(TypedDict):
     server_access: NotRequired[ServerAccessData]
     services: NotRequired[ServicesData]
     users: NotRequired[list[UserData]]
+    windows: NotRequired[WindowsData]
 
 
 class HardwareData(TypedDict):
@@ -205,3 +227,4 @@ class SiteData(TypedDict):
     alarms: NotRequired[list[AlarmData]]
     portal: NotRequired[PortalData]
     acceptance: NotRequired[AcceptanceData]
+    attestation_days: NotRequired[int]

@@ -66,7 +66,17 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """PEM files, absolute."""
+
+    file: str
+    key_file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Connect:
+    """How a recorder is reached. Paths are absolute; `host_key` is `SHA256:` and base64 without padding."""
+
     transport: Literal["winrm", "ssh"]
     host: str
     port: int
@@ -74,6 +84,12 @@ class Connect:
     password: SecretRef | None
     tls: Tls
     auth: Literal["ntlm", "kerberos", "credssp", "certificate", "basic"]
+    certificate: ClientCertificate | None = None
+    host_key: str = ""
+    known_hosts: str = ""
+    key_file: str = ""
+    key_passphrase: SecretRef | None = None
+    agent: bool = False
     pointer: str = "/nvr/connect"
 
 
@@ -93,6 +109,24 @@ class Services:
     pointer: str = "/nvr/services"
 
 
+ServiceRole = Literal["recording_server", "image_server", "event_server", "image_import", "log_check"]
+StartMode = Literal["auto", "manual", "disabled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """What Windows itself must provide. `firewall` false: no rule of our own; `listening` false is no demand."""
+
+    services: Mapping[ServiceRole, StartMode] | None = None
+    firewall: bool | None = None
+    listening: bool | None = None
+    max_clock_offset_seconds: int | None = None
+    time_source: str | None = None
+    min_free_gib: int | None = None
+    prerequisites: bool | None = None
+    pointer: str = "/nvr/windows"
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     name: str
@@ -109,6 +143,7 @@ class Nvr:
     server_access: ServerAccess | None = None
     services: Services | None = None
     users: tuple[User, ...] | None = None
+    windows: Windows | None = None
     pointer: str = "/nvr"
 
 
@@ -313,3 +348,4 @@ class Site:
     alarms: tuple[Alarm, ...] | None = None
     portal: Portal | None = None
     acceptance: Acceptance | None = None
+    attestation_days: int = 90

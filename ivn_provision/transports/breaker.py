@@ -23,13 +23,18 @@ TURN_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who logs on: `name` for people, with what it is (`account operator`), and the secret."""
+    """Who logs on: `name` for people, with what it is (`account operator`), and the secret.
+
+    Without one, `means` says what proves it (`the key FILE`); nothing locks that, so each `at` is for itself.
+    """
 
     name: str
-    secret: Secret
+    secret: Secret | None
+    means: str = ""
+    at: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name} with {self.secret.reference}"
+        return f"{self.name} with {self.secret.reference if self.secret else self.means}"
 
 
 @dataclass(slots=True)
@@ -106,7 +111,8 @@ class Breaker:
 
     def _state(self, account: Account) -> _State:
         """Two references to one value are one account; Windows does not tell upper from lower case."""
-        text = repr((account.name.casefold(), account.secret.reveal()))
+        value = account.secret.reveal() if account.secret else (account.means, account.at)
+        text = repr((account.name.casefold(), value))
         key = hmac.digest(self._salt, text.encode(), "sha256")
         with self._changed:
             return self._states.setdefault(key, _State())

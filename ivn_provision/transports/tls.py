@@ -8,7 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from ivn_provision.errors import TlsFailed
-from ivn_provision.spec.site import Tls
+from ivn_provision.secret import Secret
+from ivn_provision.spec.site import ClientCertificate, Tls
 
 
 class _Context(ssl.SSLContext):
@@ -18,17 +19,23 @@ class _Context(ssl.SSLContext):
         """HTTP/1.1 needs none."""
 
 
-def context_of(tls: Tls, *, endpoint: str, field: str) -> ssl.SSLContext:
+def context_of(
+    tls: Tls,
+    *,
+    endpoint: str,
+    field: str,
+    certificate: ClientCertificate | None = None,
+    passphrase: Secret | None = None,
+) -> ssl.SSLContext:
     """The context for `tls`, shared: making one costs up to 60 ms. `field` names it in the site file.
 
-    With a fingerprint the context verifies nothing: the connection must compare it. Raises TlsFailed.
+    With a fingerprint the context verifies nothing: the connection must compare it. One that shows a client
+    `certificate` is made anew, and ends at TLS 1.2. Raises TlsFailed.
     """
-    if tls.mode not in {"verify", "ca"}:
-        return _trusting_nobody(tls.mode == "fingerprint")
-    if tls.mode == "verify":
-        return _system()
     try:
-        return _authority(tls.value, Path(tls.value).stat().st_mtime_ns)
+        if certificate is None:
+            return _shared(tls)
+        context = _made(tls)
     except (OSError, ValueError) as error:
         raise TlsFailed(
             "the CA file that verifies the server cannot be read",
@@ -36,6 +43,43 @@ def context_of(tls: Tls, *, endpoint: str, field: str) -> ssl.SSLContext:
             where=tls.value,
             next_step=f"look at {field}; the lab writes its own when it starts (`ivn-provision lab up`)",
         ) from error
+    _show(context, certificate, passphrase, endpoint)
+    return context
+
+
+def _show(
+    context: ssl.SSLContext, certificate: ClientCertificate, passphrase: Secret | None, endpoint: str
+) -> None:
+    """Windows' HTTP.sys asks for it after the handshake, which TLS 1.3 forbids (facts/winrm.md, part 5)."""
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # always given: without one OpenSSL would ask on the terminal
+        context.load_cert_chain(
+            certificate.file, certificate.key_file, lambda: passphrase.reveal() if passphrase else ""
+        )
+    except (OSError, ValueError) as error:
+        raise TlsFailed(
+            "the client certificate cannot be used: it or its key cannot be read, or they do not belong together",
+            endpoint=endpoint,
+            where=certificate.file,
+            next_step="look at nvr.connect.certificate (two PEM files), and at key_passphrase if the key has one",
+        ) from error
+
+
+def _shared(tls: Tls) -> ssl.SSLContext:
+    if tls.mode == "ca":
+        return _authority(tls.value, Path(tls.value).stat().st_mtime_ns)
+    return _system() if tls.mode == "verify" else _trusting_nobody(tls.mode == "fingerprint")
+
+
+def _made(tls: Tls) -> ssl.SSLContext:
+    if tls.mode == "ca":
+        return _authority.__wrapped__(tls.value, 0)
+    return (
+        _system.__wrapped__()
+        if tls.mode == "verify"
+        else _trusting_nobody.__wrapped__(tls.mode == "fingerprint")
+    )
 
 
 @lru_cache(maxsize=32)

@@ -1,222 +1,179 @@
 """WinRM: run one command with standard input over WS-Man, by pywinrm's `Protocol` (`facts/winrm.md`).
 
-One connection, one authentication, one shell for each command, and the shell is deleted on every path:
-Create, Command, Send, Receive, Delete. Nothing is retried here but a Receive that had no output yet.
+One connection, one authentication, one shell for each command: Create, Command, Send, Receive, Delete. The
+shell is deleted on every path but one: a command that may be writing is never ended from here.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ipaddress
-import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-from ivn_provision.errors import ProtocolFault, Refused, TargetError
-from ivn_provision.secret import Secret
-from ivn_provision.spec.site import Connect, Tls
+from ivn_provision.errors import AuthenticationFailed, TargetError
 from ivn_provision.transports.breaker import Attempt
-from ivn_provision.transports.deadline import Deadline, exceeded
-from ivn_provision.transports.line import CONNECT_SECONDS, Line
-from ivn_provision.transports.tls import context_of
-from ivn_provision.transports.winrm_faults import classify
+from ivn_provision.transports.deadline import Deadline
+from ivn_provision.transports.line import Line
+from ivn_provision.transports.remote import MAX_OUTPUT, CommandResult, too_large, uncertain
+from ivn_provision.transports.winrm_dialogue import Dialogue
+from ivn_provision.transports.winrm_faults import is_fault, passes_by_itself, wants_a_new_shell
+from ivn_provision.transports.winrm_settings import WinRmSettings, is_loopback, settings_of
 
 if TYPE_CHECKING:
-    from winrm.protocol import Protocol
+    from ivn_provision.transports.winrm_session import Client
 
-RECEIVE_SECONDS = 20
+__all__ = ["CommandResult", "WinRm", "WinRmSettings", "is_loopback", "settings_of"]
+
 TIDY_SECONDS = 2.0
-MAX_OUTPUT = 64 * 1024 * 1024
-_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
+PAUSES = (0.3, 1.0)
+"""Seconds before a Create that failed for a passing reason is tried again."""
+
+READ_IDLE, WRITE_IDLE = "PT180S", "PT600S"
+"""How long an idle shell lives: a write that lost us has that long to end its work."""
 
 
-@dataclass(frozen=True, slots=True)
-class WinRmSettings:
-    """`url` is the whole endpoint; `auth` one of pywinrm's transports."""
+@dataclass(slots=True)
+class _Job:
+    """`handed` once all of standard input may have arrived; `ended` once the command said it has."""
 
-    url: str
-    auth: str
-    username: str
-    password: Secret
-    tls: Tls
+    command: str
+    arguments: Sequence[str]
+    stdin: Sequence[bytes]
+    writes: bool
+    handed: bool = False
+    ended: bool = False
 
     @property
-    def endpoint(self) -> str:
-        """`host:port`, for people."""
-        return urlsplit(self.url).netloc
+    def may_be_writing(self) -> bool:
+        return self.writes and self.handed and not self.ended
 
 
-@dataclass(frozen=True, slots=True)
-class CommandResult:
-    stdout: bytes
-    stderr: bytes
-    exit_code: int
-
-
-def settings_of(connect: Connect, password: Secret) -> WinRmSettings:
-    """Settings for a recorder. `tls: off` means plain HTTP with message encryption, loopback only."""
-    if connect.tls.mode == "off" and not is_loopback(connect.host):
-        raise Refused("tls: off is allowed on loopback only", next_step="set nvr.connect.tls to verify")
-    if connect.tls.mode == "off" and connect.auth not in {"ntlm", "kerberos", "credssp"}:
-        raise Refused(
-            f"{connect.auth} would send the password in clear", next_step="set nvr.connect.auth to ntlm"
-        )
-    scheme = "http" if connect.tls.mode == "off" else "https"
-    url = f"{scheme}://{_url_host(connect.host)}:{connect.port}/wsman"
-    return WinRmSettings(url, connect.auth, connect.username, password, connect.tls)
-
-
-def _url_host(host: str) -> str:
-    """A host as it stands in a URL. Raises Refused where it is no address and cannot be a name."""
-    try:
-        return f"[{host}]" if ipaddress.ip_address(host).version == 6 else host
-    except ValueError:
-        pass
-    try:
-        name = host.encode("idna").decode()
-    except UnicodeError:
-        name = ""
-    if not _NAME.fullmatch(name):
-        raise Refused(
-            f"nvr.connect.host is neither a name nor an address: {host!r}",
-            next_step="write the host alone; its port goes into nvr.connect.port",
-        )
-    return name
-
-
-def is_loopback(host: str) -> bool:
-    """Is this an address of the machine itself? Names other than `localhost` are not trusted to be."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+class _ShellRefused(Exception):
+    """The host would not start the command in this shell; nothing ran."""
 
 
 class WinRm:
     """Runs commands on one host. Not thread-safe: one for each host and thread."""
 
-    def __init__(self, settings: WinRmSettings, deadline: Deadline) -> None:
+    def __init__(
+        self, settings: WinRmSettings, deadline: Deadline, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self.settings = settings
         self._deadline = deadline
         self._work = deadline.earlier(min(TIDY_SECONDS, deadline.seconds / 5))
+        self._sleep = sleep
 
     def run(
-        self, command: str, arguments: Sequence[str], stdin: Sequence[bytes], attempt: Attempt
+        self,
+        command: str,
+        arguments: Sequence[str],
+        stdin: Sequence[bytes],
+        attempt: Attempt,
+        *,
+        writes: bool = False,
     ) -> CommandResult:
         """Run a command and give it `stdin` in pieces. Raises TargetError with the cause.
 
         `attempt` waits for its turn once the host is connected: an unreachable one holds up nobody.
         """
-        with contextlib.closing(Line(lambda: attempt.begin(self._work))) as line:
-            with self._step(line, "connecting"):
-                protocol = self._protocol(line)
+        job = _Job(command, arguments, stdin, writes)
+        with (
+            contextlib.closing(Line(lambda: attempt.begin(self._work))) as line,
+            contextlib.closing(Dialogue(self.settings, line, self._work)) as dialogue,
+        ):
+            dialogue.connect()
             try:
-                return self._in_shell(protocol, line, (command, arguments, stdin), attempt)
-            finally:
-                protocol.transport.close_session()
+                return self._in_shell(dialogue, job, attempt)
+            except _ShellRefused:
+                return self._in_shell(dialogue, job, attempt, last=True)
 
     def _in_shell(
-        self,
-        protocol: Protocol,
-        line: Line,
-        job: tuple[str, Sequence[str], Sequence[bytes]],
-        attempt: Attempt,
+        self, dialogue: Dialogue, job: _Job, attempt: Attempt, *, last: bool = False
     ) -> CommandResult:
-        with self._step(line, "opening a shell"):
-            self._tick(protocol, "opening a shell")
-            shell = protocol.open_shell(codepage=65001, noprofile=True, idle_timeout="PT180S")
+        shell = self._create(dialogue, WRITE_IDLE if job.writes else READ_IDLE)
         attempt.proven()
         try:
-            with self._step(line, "running the agent"):
-                return self._command(protocol, shell, *job)
+            running = self._start(dialogue, shell, job, last=last)
+            return self._command(dialogue, shell, running, job)
+        except TargetError as error:
+            if job.may_be_writing and not isinstance(error, AuthenticationFailed):
+                raise uncertain(error, self.settings.endpoint) from error
+            raise
         finally:
-            with contextlib.suppress(Exception):  # the cause is on its way up; the host drops idle shells
-                _set_timeouts(protocol, self._deadline.left())
-                with line.until(self._deadline):
-                    protocol.close_shell(shell, close_session=False)
+            if not job.may_be_writing:  # Delete would end it in the middle, whatever brought us here
+                self._delete(dialogue, shell)
 
-    def _command(
-        self, protocol: Protocol, shell: str, command: str, arguments: Sequence[str], stdin: Sequence[bytes]
-    ) -> CommandResult:
-        self._tick(protocol, "starting the agent")
-        running = protocol.run_command(
-            shell, command, arguments, console_mode_stdin=False, skip_cmd_shell=False
-        )
-        for index, piece in enumerate(stdin):
-            self._tick(protocol, "sending the request")
-            protocol.send_command_input(shell, running, piece, end=index == len(stdin) - 1)
-        return self._receive(protocol, shell, running)
+    def _create(self, dialogue: Dialogue, idle: str) -> str:
+        """A new shell: nothing runs yet, so a failure that may pass by itself is worth another try."""
+        doing = "opening a shell"
 
-    def _receive(self, protocol: Protocol, shell: str, running: str) -> CommandResult:
-        from winrm.exceptions import WinRMOperationTimeoutError
+        def create(client: Client) -> str:
+            return client.open_shell(codepage=65001, noprofile=True, idle_timeout=idle)
 
-        stdout, stderr, code, done = bytearray(), bytearray(), 0, False
-        while not done:
-            self._tick(protocol, "waiting for the agent")
+        for pause in PAUSES:
             try:
-                out, err, code, done = protocol.get_command_output_raw(shell, running)
-            except WinRMOperationTimeoutError:
-                continue  # no output yet: normal, ask again (`facts/winrm.md`, 6)
+                return dialogue.ask(doing, create)
+            except TargetError as error:
+                if not passes_by_itself(error) or self._work.left() < pause + 1:
+                    raise
+            self._sleep(pause)
+            dialogue.renew()
+        return dialogue.ask(doing, create)
+
+    def _delete(self, dialogue: Dialogue, shell: str) -> None:
+        """Best effort, on a new connection where the old one is dead: the host drops idle shells in the end."""
+        for _ in range(2):
+            with contextlib.suppress(Exception):  # the cause is on its way up
+                tidy = dialogue.until(self._deadline)
+                tidy.ask("closing the shell", lambda client: client.close_shell(shell, close_session=False))
+                return
+            with contextlib.suppress(Exception):
+                dialogue.renew()
+
+    def _command(self, dialogue: Dialogue, shell: str, running: str, job: _Job) -> CommandResult:
+        try:
+            self._send(dialogue, shell, running, job)
+        except TargetError as error:
+            if not is_fault(error):
+                raise
+            # it may have ended before it read all; then its own words are better (`facts/winrm.md`, 3)
+            result = self._receive(dialogue, shell, running, job)
+            if not result.stdout + result.stderr:
+                raise
+            return result
+        return self._receive(dialogue, shell, running, job)
+
+    def _start(self, dialogue: Dialogue, shell: str, job: _Job, *, last: bool) -> str:
+        try:
+            return dialogue.ask(
+                "starting the agent",
+                lambda client: client.run_command(
+                    shell, job.command, job.arguments, console_mode_stdin=False, skip_cmd_shell=False
+                ),
+            )
+        except TargetError as error:
+            if last or not wants_a_new_shell(error) or self._work.over:
+                raise
+            raise _ShellRefused from error
+
+    def _send(self, dialogue: Dialogue, shell: str, running: str, job: _Job) -> None:
+        for index, piece in enumerate(job.stdin):
+            last = index == len(job.stdin) - 1
+            job.handed |= last
+
+            def send(client: Client, piece: bytes = piece, last: bool = last) -> None:
+                client.send_command_input(shell, running, piece, end=last)
+
+            dialogue.ask("sending the request", send, renewing=not job.writes)
+
+    def _receive(self, dialogue: Dialogue, shell: str, running: str, job: _Job) -> CommandResult:
+        stdout, stderr, code = bytearray(), bytearray(), 0
+        while not job.ended:
+            out, err, code, job.ended = dialogue.receive(shell, running, resuming=not job.writes)
             stdout += out
             stderr += err
             if len(stdout) + len(stderr) > MAX_OUTPUT:
-                raise ProtocolFault(
-                    "the agent's answer is larger than 64 MiB",
-                    endpoint=self.settings.endpoint,
-                    next_step="see what listens on that port",
-                )
-        return CommandResult(bytes(stdout), bytes(stderr), code)
-
-    def _tick(self, protocol: Protocol, doing: str) -> None:
-        """Give the next request what is left of the deadline; the host answers a second before it."""
-        left = self._work.left(endpoint=self.settings.endpoint, doing=doing)
-        protocol.operation_timeout_sec = int(max(1, min(RECEIVE_SECONDS, left - 1)))
-        _set_timeouts(protocol, left)
-
-    @contextlib.contextmanager
-    def _step(self, line: Line, doing: str) -> Iterator[None]:
-        """Ends in time, and whatever pywinrm and the libraries below raise becomes one of our errors."""
-        endpoint, seconds = self.settings.endpoint, self._deadline.seconds
-        try:
-            with line.until(self._work):
-                yield
-        except Exception as error:
-            ours = isinstance(error, TargetError) and bool(error.endpoint)
-            if self._work.over and not ours:
-                raise exceeded(seconds, endpoint=endpoint, doing=doing) from error
-            raise classify(
-                error, endpoint=endpoint, username=self.settings.username, doing=doing, seconds=seconds
-            ) from error
-
-    def _protocol(self, line: Line) -> Protocol:
-        from winrm.protocol import Protocol
-
-        from ivn_provision.transports.winrm_session import secure
-
-        settings = self.settings
-        tls = context_of(settings.tls, endpoint=settings.endpoint, field="nvr.connect.tls")
-        protocol = Protocol(
-            endpoint=settings.url,
-            transport=settings.auth,  # type: ignore[arg-type] # checked by the schema
-            username=settings.username,
-            password=settings.password.reveal(),
-            proxy=None,
-            ca_trust_path=None,  # type: ignore[arg-type] # none from the environment; ours is in the context
-            server_cert_validation="validate",
-            message_encryption="never",  # else it would shake hands before the session is secure
-        )
-        _set_timeouts(protocol, self._work.left(endpoint=settings.endpoint, doing="connecting"))
-        session = protocol.transport.build_session()
-        pin = settings.tls.value if settings.tls.mode == "fingerprint" else ""
-        secure(session, line, tls, fingerprint=pin, endpoint=settings.endpoint)
-        if settings.tls.mode == "off":
-            protocol.transport.setup_encryption(session)
-        return protocol
-
-
-def _set_timeouts(protocol: Protocol, left: float) -> None:
-    """Connect and read seconds of the next request: requests takes the pair, pywinrm's types do not know."""
-    pair: Any = (min(CONNECT_SECONDS, left), left)
-    protocol.transport.read_timeout_sec = pair
+                raise too_large(self.settings.endpoint)
+        return CommandResult(bytes(stdout), bytes(stderr), code, dialogue.resumed)

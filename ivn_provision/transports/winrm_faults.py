@@ -15,12 +15,20 @@ from ivn_provision.errors import (
     Unreachable,
 )
 from ivn_provision.transports.deadline import exceeded
+from ivn_provision.transports.remote import ConnectionLost
 
-_SHELLS = (
-    "the recorder has no free WinRM shell for this account",
-    "wait three minutes for idle shells to end, or log off other remote sessions",
+_WAIT = "wait three minutes for idle shells to end, or log off other remote sessions"
+_SHELLS = ("this account has as many WinRM shells as the recorder allows (MaxShellsPerUser)", _WAIT)
+_USERS = ("others hold all of the recorder's WinRM sessions (MaxConcurrentUsers)", _WAIT)
+_OPERATIONS = (
+    "the recorder's WinRM quota of operations is used up (MaxConcurrentOperationsPerUser)",
+    "wait a minute, then try again",
 )
-_OPERATIONS = ("the recorder's WinRM quota is used up", "wait a minute, then try again")
+_COMMANDS = (
+    "the recorder's WinRM quota of commands in a shell is used up (MaxProcessesPerShell)",
+    "try again",
+)
+_RATE = ("the recorder's WinRM quota of requests is used up", "wait a minute, then try again")
 _GONE = ("the WinRM shell ended on the recorder", "try again; look whether the machine restarted")
 _DENIED = (
     "access denied",
@@ -29,20 +37,60 @@ _DENIED = (
 _FAULTS: Mapping[int, tuple[str, str]] = {
     2150859173: _SHELLS,
     2150859236: _SHELLS,
-    2150859179: _SHELLS,
-    2150859237: _SHELLS,
+    2150859179: _USERS,
+    2150859237: _USERS,
     2150859174: _OPERATIONS,
     2150859240: _OPERATIONS,
-    2150859241: _OPERATIONS,
-    2150859175: _OPERATIONS,
-    2150859176: _OPERATIONS,
+    2150859241: _COMMANDS,
+    2150859175: _RATE,
+    2150859176: _RATE,
     2150858843: _GONE,
     2150859204: _GONE,
     2150859230: _GONE,
     995: _GONE,
+    1223: _GONE,
+    2147943418: _GONE,
     5: _DENIED,
     2147942405: _DENIED,
 }
+_QUOTAS = frozenset({_SHELLS, _USERS, _OPERATIONS, _COMMANDS, _RATE})
+
+
+def is_lost(error: TargetError) -> bool:
+    """Did an open connection break, or the shell end?"""
+    return isinstance(error, ConnectionLost)
+
+
+def is_stale(error: TargetError) -> bool:
+    """Could the host not decrypt the message: HTTP 400 without XML? Then it was not read (facts, part 3)."""
+    from winrm.exceptions import WinRMTransportError
+
+    cause = error.__cause__
+    return isinstance(cause, WinRMTransportError) and cause.code == 400 and not cause.response_text.strip()
+
+
+def is_fault(error: TargetError) -> bool:
+    """Did the host answer with a SOAP fault?"""
+    from winrm.exceptions import WSManFaultError
+
+    return isinstance(error.__cause__, WSManFaultError)
+
+
+def passes_by_itself(error: TargetError) -> bool:
+    """A quota, a service that starts, or a broken line: what has not begun may be tried again."""
+    return (
+        is_lost(error) or _meaning(error.__cause__) in _QUOTAS or getattr(error.__cause__, "code", 0) == 503
+    )
+
+
+def wants_a_new_shell(error: TargetError) -> bool:
+    """Was a Command refused for its shell: gone, or with no operation left (facts/winrm.md, part 4)?"""
+    return _meaning(error.__cause__) in {_GONE, _OPERATIONS, _COMMANDS}
+
+
+def _meaning(cause: BaseException | None) -> tuple[str, str] | None:
+    codes: tuple[int, ...] = (getattr(cause, "wsman_fault_code", 0), getattr(cause, "wmierror_code", 0))
+    return next((_FAULTS[code] for code in codes if code in _FAULTS), None)
 
 
 def classify(error: Exception, *, endpoint: str, username: str, doing: str, seconds: float) -> IvnError:
@@ -64,7 +112,32 @@ def classify(error: Exception, *, endpoint: str, username: str, doing: str, seco
     for classes, make in ways:
         if isinstance(error, classes):
             return make()
+    # of packages that need not be installed
+    if type(error).__name__ in {"KerberosExchangeError", "MutualAuthenticationError"}:
+        return _no_ticket(error, endpoint)
+    if type(error).__module__.startswith("requests_credssp."):
+        return _credssp(error, endpoint, username)
     return _strange(error, endpoint, doing)
+
+
+def _no_ticket(error: Exception, endpoint: str) -> TargetError:
+    host = endpoint.rpartition(":")[0]
+    text = " ".join(str(error).split())[:200]
+    return Refused(
+        f"Kerberos has no way to HTTP/{host}: {text}",
+        endpoint=endpoint,
+        next_step="get a ticket (`kinit USER@REALM`), and name the recorder by its name in the domain, not by address",
+    )
+
+
+def _credssp(error: Exception, endpoint: str, username: str) -> TargetError:
+    if "did not response CredSSP" not in str(error):  # its own words
+        return _refused_account(endpoint, username)
+    return Refused(
+        f"{endpoint} does not offer CredSSP",
+        endpoint=endpoint,
+        next_step='use auth: ntlm, or allow it there: winrm set winrm/config/service/auth @{CredSSP="true"}',
+    )
 
 
 def _silent(endpoint: str) -> TargetError:
@@ -123,7 +196,7 @@ def _connection(error: Exception, endpoint: str, doing: str) -> TargetError:
             next_step="check nvr.connect.host; an IP address needs no DNS",
         )
     if "IncompleteRead" in text or "aborted" in text or "reset" in text:
-        return ProtocolFault(
+        return ConnectionLost(
             f"{endpoint} broke the connection while {doing}",
             endpoint=endpoint,
             next_step="try again; if it stays, look at the recorder's WinRM event log",
@@ -134,13 +207,14 @@ def _connection(error: Exception, endpoint: str, doing: str) -> TargetError:
 
 
 def _fault(error: Exception, endpoint: str) -> TargetError:
-    codes = [getattr(error, "wsman_fault_code", None), getattr(error, "wmierror_code", None)]
-    for code in codes:
-        known = _FAULTS.get(code) if isinstance(code, int) else None
-        if known:
-            return Refused(f"{known[0]} (WinRM fault {code})", endpoint=endpoint, next_step=known[1])
+    code = getattr(error, "wsman_fault_code", None)
+    known = _meaning(error)
+    if known == _GONE:
+        return ConnectionLost(f"{known[0]} (WinRM fault {code})", endpoint=endpoint, next_step=known[1])
+    if known:
+        return Refused(f"{known[0]} (WinRM fault {code})", endpoint=endpoint, next_step=known[1])
     return ProtocolFault(
-        f"{endpoint} answered with a WinRM fault ({codes[0]})",
+        f"{endpoint} answered with a WinRM fault ({code})",
         endpoint=endpoint,
         next_step="look the number up in the recorder's WinRM event log",
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import fcntl
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,9 +15,12 @@ from typing import Any
 
 import pytest
 
+from ivn_provision.drivers.xprotect_e.bootstrap import agent_text
 from ivn_provision.lab.nvr.agent_emulation import answer
+from ivn_provision.lab.nvr.agent_lock import LOCK_FILE
 from ivn_provision.lab.nvr.tree import WindowsTree
 from tests.conformance.agent_powershell import Job, Ran, find_pwsh, reply_bytes, run_jobs
+from tests.support.agent_web import Ports, web_server
 from tests.unit.test_lab_agent_cases import machine
 
 CASES = Path(__file__).parents[1] / "cases" / "agent"
@@ -42,8 +48,8 @@ class Case:
         return json.dumps(self.data["reply"], sort_keys=True, separators=(",", ":")).encode()
 
 
-def prepared(name: str, root: Path) -> Case:
-    data = json.loads((CASES / f"{name}.json").read_text(encoding="utf-8"))
+def prepared(name: str, root: Path, ports: Ports) -> Case:
+    data = json.loads(ports.fill((CASES / f"{name}.json").read_text(encoding="utf-8")))
     root.mkdir()
     tree = WindowsTree(root)
     for path, content in data.get("files", {}).items():
@@ -52,14 +58,32 @@ def prepared(name: str, root: Path) -> Case:
 
 
 @pytest.fixture(scope="module")
-def ran() -> Iterator[Mapping[str, tuple[Case, Ran]]]:
+def ports() -> Iterator[Ports]:
+    with web_server() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def ran(ports: Ports) -> Iterator[Mapping[str, tuple[Case, Ran]]]:
     """Every case in one PowerShell process."""
     assert PWSH is not None
-    with tempfile.TemporaryDirectory() as directory:
-        cases = [prepared(name, Path(directory) / name) for name in NAMES]
+    with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as held:
+        cases = [prepared(name, Path(directory) / name, ports) for name in NAMES]
+        for case in cases:
+            if case.data.get("windows", {}).get("lock_held"):
+                held.enter_context(another_agent(case.tree))
         jobs = [Job(case.request, case.data.get("windows", {}), case.tree.root) for case in cases]
         results = run_jobs(PWSH, jobs, Path(directory) / "run")
         yield {case.name: (case, result) for case, result in zip(cases, results, strict=True)}
+
+
+@contextlib.contextmanager
+def another_agent(tree: WindowsTree) -> Iterator[None]:
+    """Holds the lock file as .NET on this system does for FileShare.None."""
+    place = tree.write(LOCK_FILE, b"")
+    with place.open("rb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 def assert_reply(who: str, marker: str, reply: bytes, case: Case) -> None:
@@ -87,17 +111,19 @@ def test_the_script_answers_the_case(name: str, ran: Mapping[str, tuple[Case, Ra
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_emulation_answers_the_case(name: str, tmp_path: Path) -> None:
-    case = prepared(name, tmp_path / "root")
+def test_the_emulation_answers_the_case(name: str, tmp_path: Path, ports: Ports) -> None:
+    case = prepared(name, tmp_path / "root", ports)
     windows = machine(case.tree.root, case.data.get("windows", {}))
-    assert_reply("the emulation", *answer(case.request, windows, agent="1.0.0"), case)
+    assert_reply("the emulation", *answer(case.request, windows, agent="1.1.0"), case)
     services = {each.name: each.state for each in windows.services()}
     assert_afterwards("the emulation", services, case)
 
 
 def test_every_verb_and_every_error_has_a_case() -> None:
     text = "".join((CASES / f"{name}.json").read_text(encoding="utf-8") for name in NAMES)
-    verbs = "facts file_versions read_files services require_not_running processes backup write_files service_control"
-    codes = "bad_request busy conflict exists io missing skipped timeout"
-    missing = [each for each in (verbs + " " + codes).split() if f'"{each}"' not in text]
-    assert missing == []
+    script = agent_text()
+    verbs = re.findall(r"^        '([a-z_]+)' \{ return", script, re.MULTILINE)
+    codes = re.findall(r"Stop-Ivn '([a-z_]+)'", script)
+    assert len(verbs) >= 23
+    assert [each for each in verbs if f'"verb": "{each}"' not in text] == []
+    assert {each for each in codes if f'"code": "{each}"' not in text} == set()

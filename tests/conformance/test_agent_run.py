@@ -7,7 +7,9 @@ import json
 import random
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -254,3 +256,75 @@ def test_unexpected_failures_name_their_type_and_not_their_text(tmp_path: Path) 
     assert first["error"]["code"] == "internal"
     assert first["error"]["message"].startswith("unexpected System.")
     assert second["ok"] is True
+
+
+def test_large_folders(tmp_path: Path) -> None:
+    many, large = tmp_path / "C" / "C" / "M", tmp_path / "C" / "C" / "L"
+    many.mkdir(parents=True)
+    large.mkdir()
+    for number in range(2001):
+        (many / str(number)).touch()
+    for name in ("a", "b", "c"):
+        with (large / name).open("wb") as stream:
+            stream.truncate(180 * 1024 * 1024)
+    backing = {"verb": "backup", "to": "C:\\B", "paths": []}
+    steps: list[dict[str, Any]] = [
+        {**backing, "folders": ["C:\\M"]},
+        {**backing, "folders": ["C:\\L"]},
+        {"verb": "snapshot", "folders": ["C:\\L"], "max_files": 10},
+        {"verb": "snapshot", "folders": ["C:\\M"], "max_files": 5},
+    ]
+    ((reply, expected),) = both([json.dumps(request(always=steps))], {}, tmp_path)
+    assert reply == expected
+    first, second, sizes, cut = json.loads(reply)["always"]
+    assert [each["error"]["code"] for each in (first, second)] == ["too_large", "too_large"]
+    assert [(each["size"], each["sha256"]) for each in sizes["files"]] == [(180 * 1024 * 1024, "")] * 3
+    assert (cut["truncated"], len(cut["files"])) == (True, 5)
+    assert not (tmp_path / "C" / "C" / "B").exists()
+
+
+def test_a_second_agent_waits_or_is_refused_while_the_first_one_works(tmp_path: Path) -> None:
+    tree = tmp_path / "C"
+    windows: dict[str, Any] = {"processes": []}
+    slow = request(
+        {"verb": "service_control", "action": "stop", "names": [], "timeout_seconds": 1},
+        *({"verb": "require_running", "names": [], "stable_seconds": 1} for _ in range(30)),
+    )
+    quick = request({"verb": "service_control", "action": "stop", "names": [], "timeout_seconds": 1})
+    waiting = request({"verb": "wait_idle", "timeout_seconds": 60}, {"verb": "processes", "names": []})
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(run_jobs, PWSH, [Job(json.dumps(slow), windows, tree)], tmp_path / "1")
+        lock = tree / "C" / "ProgramData" / "ivn-provision" / "agent.lock"
+        end = time.monotonic() + 60
+        while not lock.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        others = [Job(json.dumps(each), windows, tree) for each in (quick, waiting, quick)]
+        ran = run_jobs(PWSH, others, tmp_path / "2")
+        replies = [json.loads(reply_bytes(each.stdout)[1])["steps"] for each in (*ran, *first.result())]
+    assert replies[0][0]["error"]["code"] == "locked_by_agent"
+    assert replies[1][0]["idle"] is True
+    assert replies[2][0]["ok"] is True
+    assert all(each["ok"] for each in replies[3])
+
+
+def test_credentials_never_come_back(tmp_path: Path) -> None:
+    user, word = "kamera-7731", "hunter2-9953"
+    asking: dict[str, Any] = {
+        "port": 9,
+        "method": "GET",
+        "path": "/",
+        "headers": {},
+        "body": "",
+        "timeout_seconds": 1,
+    }
+    more = {"username": user, "password": word, "max_bytes": 10}
+    steps: list[dict[str, Any]] = [
+        {"verb": "http", **asking, **more},
+        {"verb": "http", **asking, **more, "port": "x"},
+        {"verb": "require_http", **asking, **more, "status": 200, "contains": []},
+    ]
+    ((reply, expected),) = both([json.dumps(request(always=steps))], {}, tmp_path)
+    assert reply == expected
+    assert user.encode() not in reply
+    assert word.encode() not in reply
+    assert base64.b64encode(f"{user}:{word}".encode()) not in reply

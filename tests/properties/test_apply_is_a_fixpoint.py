@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ivn_provision.drivers.xprotect_e.xml_document import apply_splices, parse
+from ivn_provision.drivers.xprotect_e.xml_document import parse
+from ivn_provision.drivers.xprotect_e.xml_edit import apply_splices
 from ivn_provision.model.desired import desired_of
 from ivn_provision.spec.site import Site
 from tests.support.recorder import PATH, Recorder, configuration

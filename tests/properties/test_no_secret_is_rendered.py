@@ -14,7 +14,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ivn_provision.drivers.portal.tokens import TokenSource
-from ivn_provision.drivers.xprotect_e.agent_link import WinRmAgent
 from ivn_provision.errors import AuthenticationFailed
 from ivn_provision.model.resource import Address, Resource
 from ivn_provision.plan.plan import Action, Change, FieldChange, SitePlan
@@ -26,8 +25,10 @@ from ivn_provision.run.engine import SiteOutcome
 from ivn_provision.run.targets import Opener
 from ivn_provision.secret import Fingerprint, Secret, SecretRef
 from ivn_provision.spec.site import Tls
-from ivn_provision.transports.breaker import Breaker
+from ivn_provision.transports.breaker import Account, Breaker
 from ivn_provision.transports.deadline import Deadline
+from ivn_provision.transports.ssh import Ssh
+from ivn_provision.transports.ssh_settings import SshSettings
 from ivn_provision.transports.winrm import WinRm, WinRmSettings
 
 VALUES = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x2FFF), min_size=10, max_size=30)
@@ -40,6 +41,10 @@ def plan_of(secret: Secret) -> SitePlan:
     change = Change(ADDRESS, Action.UPDATE, (FieldChange("password", before, secret),))
     create = Change(ADDRESS, Action.CREATE, (FieldChange("password", secret, secret),))
     return SitePlan("site", (change, create), desired={ADDRESS: {"password": secret}})
+
+
+def ssh(secret: Secret) -> SshSettings:
+    return SshSettings("127.0.0.1", 22, "user", secret, key_file="/key", passphrase=secret)
 
 
 def winrm(secret: Secret) -> WinRmSettings:
@@ -70,6 +75,8 @@ RENDERINGS: dict[str, Callable[[Secret], object]] = {
         repr(WinRm(winrm(secret), Deadline(1))),
         str(vars(WinRm(winrm(secret), Deadline(1)))),
     ),
+    "ssh": lambda secret: (repr(ssh(secret)), str(vars(Ssh(ssh(secret), Deadline(1))))),
+    "account": lambda secret: (repr(Account("account user", secret)), str(Account("account user", secret))),
     "token source": lambda secret: repr(TokenSource("id", secret, "scope", Breaker())),
     "opener": lambda secret: repr(Opener(secret=lambda _: secret, run_id="r")),
     "error": failure,
@@ -80,7 +87,8 @@ RENDERINGS: dict[str, Callable[[Secret], object]] = {
 @settings(max_examples=40, deadline=None)
 @given(value=VALUES)
 def test_a_rendering_never_holds_the_value(name: str, value: str) -> None:
-    assume(value not in repr(WinRmAgent) and value not in "(sensitive value)")
+    # words that stand there with any secret (hypothesis also draws words of the source) show nothing
+    assume(value not in str(RENDERINGS[name](Secret("\x00", REFERENCE))))
     shown = str(RENDERINGS[name](Secret(value, REFERENCE)))
     assert value not in shown
     assert json.dumps(value)[1:-1] not in shown

@@ -24,7 +24,7 @@ from ivn_provision.cli import lab_control
 from ivn_provision.cli.lab import up
 from ivn_provision.cli.main import main
 from ivn_provision.lab.lab import Lab
-from ivn_provision.lab.sites import default_sites, generated_sites
+from ivn_provision.lab.sites import default_sites, generated_sites, with_store_b
 from tests.support.doc_pages import ROOT
 
 SECONDS = 60
@@ -98,7 +98,10 @@ class Session:
     def _lab_up(self, arguments: Sequence[str]) -> list[str]:
         given = up.make_context("lab up", list(arguments)).params
         assert given["detach"], "a lab in front of the shell would never give it back"
-        self._lab = _LabThread(self.folder / given["directory"], given["count"], given["latency"] / 1000)
+        store_b = None if given["store"] == "b" else given["store_b"]
+        self._lab = _LabThread(
+            self.folder / given["directory"], given["count"], given["latency"] / 1000, store_b
+        )
         if given["sites_directory"]:
             self._lab.lab.write_sites(self.folder / given["sites_directory"])
         for file in (self.folder / "sites").rglob("*.yml"):
@@ -130,12 +133,17 @@ def _here(folder: Path, words: list[str]) -> tuple[int, str]:
 class _LabThread:
     """A lab with its control API, until it is stopped or `lab down` is run."""
 
-    def __init__(self, directory: Path, count: int | None, latency: float) -> None:
+    def __init__(
+        self, directory: Path, count: int | None, latency: float, store_b: Sequence[str] | None
+    ) -> None:
         prefix = f"127.{random.randint(2, 250)}"
         self._portal_host = f"{prefix}.251.9"
         wanted = generated_sites(count, prefix) if count else default_sites()
         self._hosts = {} if count else {each.host: f"{prefix}.251.{each.host[-1]}" for each in wanted}
-        sites = [replace(each, host=self._hosts.get(each.host, each.host)) for each in wanted]
+        sites = [
+            replace(each, host=self._hosts.get(each.host, each.host))
+            for each in with_store_b(wanted, store_b)
+        ]
         self._home = {} if not count else {f"{prefix}.": "127.1."}
         self.lab = Lab(directory, sites, portal_host=self._portal_host, mail_port=0)
         self._directory = directory

@@ -6,21 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ivn_provision.drivers.xprotect_e.edit import splices_for
-from ivn_provision.drivers.xprotect_e.layout import Layout, choose
+from ivn_provision.drivers.xprotect_e.layout import CONFIGURATION, Layout
+from ivn_provision.drivers.xprotect_e.layout_set import Layouts
 from ivn_provision.drivers.xprotect_e.live import resources_of
-from ivn_provision.drivers.xprotect_e.xml_document import apply_splices, parse
+from ivn_provision.drivers.xprotect_e.store import Store
+from ivn_provision.drivers.xprotect_e.xml_document import parse
+from ivn_provision.drivers.xprotect_e.xml_edit import apply_splices
 from ivn_provision.model.desired import Desired
 from ivn_provision.model.live import Facts, Live
 from ivn_provision.plan.build import Reading, build_plan
 from ivn_provision.plan.plan import SitePlan, Work
 
-PATH = r"C:\configuration.xml"
+PATH = CONFIGURATION
 
 
 def layout() -> Layout:
-    found = choose("XProtect Professional 2014", "8.6a", lab=True)
+    found = Layouts.packaged().choose("XProtect Professional 2014", "8.6a", lab=True)
     assert found is not None
     return found
+
+
+def store(raw: bytes) -> Store:
+    """The one file of the lab's layout."""
+    return Store.of({PATH: parse(raw, path=PATH)})
 
 
 def configuration(
@@ -91,18 +99,17 @@ class Recorder:
     made: int = 0
 
     def plan(self, desired: Desired) -> SitePlan:
-        document = parse(self.raw, path=PATH)
         live = Live(
-            resources_of(document, layout(), desired.site), {"portal.smtp_account_id": "id@portal.example"}
+            resources_of(store(self.raw), layout(), desired.site),
+            {"portal.smtp_account_id": "id@portal.example"},
         )
         facts = Facts("XProtect Professional 2014", "8.6a", layout().capabilities())
         return build_plan(desired, {"nvr": Reading(facts, live, "memory")})
 
     def apply(self, plan: SitePlan) -> None:
-        document = parse(self.raw, path=PATH)
         work = Work(plan.workable, plan.desired, plan.references)
-        splices = splices_for(document, layout(), work, guid=self._guid)
-        self.raw = apply_splices(self.raw, splices)
+        splices = splices_for(store(self.raw), layout(), work, guid=self._guid)
+        self.raw = apply_splices(self.raw, splices.get(PATH, []))
 
     def _guid(self) -> str:
         self.made += 1

@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ivn_provision.errors import UsageProblem
 from ivn_provision.lab.lab import Lab
 from ivn_provision.lab.sites import generated_sites
+from ivn_provision.plan.attestations import Attestation
+from ivn_provision.run.attestation_files import attestation_file, attestations_of, record
 from ivn_provision.run.engine import SiteOutcome, apply_sites, plan_sites
 from ivn_provision.run.events import Event
 from ivn_provision.run.targets import Opener
@@ -17,6 +20,7 @@ from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.fleet import find_site
 from ivn_provision.spec.secrets import resolve
 from ivn_provision.spec.site import Site
+from tests.support.attested import everything
 
 
 @dataclass
@@ -31,19 +35,43 @@ class Events:
 
 @dataclass
 class World:
-    """A running lab with `sites/` beside it."""
+    """A running lab with `sites/` beside it.
+
+    With `attest` a person vouches for every declared field that reading cannot show; without it, what stands
+    in `attestations/` beside the sites counts, as for the command line.
+    """
 
     lab: Lab
     folder: Path
     runs: int = 0
     secrets: set[str] = field(default_factory=set)
+    attest: bool = True
 
     def site(self, name: str) -> Site:
         return find_site(self.folder, name)
 
     def opener(self, deadline: float = 20.0) -> Opener:
         self.runs += 1
-        return Opener(secret=self._resolve, run_id=f"test-{self.runs}", deadline_seconds=deadline)
+        return Opener(
+            secret=self._resolve,
+            run_id=f"test-{self.runs}",
+            deadline_seconds=deadline,
+            attestations=self._attested,
+        )
+
+    def _attested(self, name: str) -> tuple[Attestation, ...]:
+        try:
+            site = self.site(name)
+        except UsageProblem:
+            return ()  # a site that a test made up
+        return everything(site) if self.attest else attestations_of([site])(name)
+
+    def attest_all(self, name: str) -> Path:
+        """Write the site's attestation file, for runs of the command line."""
+        site = self.site(name)
+        path = attestation_file(site.path, name)
+        record(path, name, everything(site))
+        return Path(path)
 
     def _resolve(self, reference: SecretRef) -> Secret:
         found = resolve(reference, {})

@@ -15,16 +15,22 @@ from tree_sitter import Language, Node, Parser
 COMMANDS = frozenset({"Add-Type", "Get-WmiObject", "New-Object", "Start-Sleep"})
 """Cmdlets of 2.0 that the agent may use. None of them runs text."""
 
-PARAMETERS = frozenset({"-AssemblyName", "-Class", "-Milliseconds"})
+PARAMETERS = frozenset({"-AssemblyName", "-Class", "-ComObject", "-Milliseconds"})
+
+COM_CLASSES = frozenset({"HNetCfg.FwPolicy2", "HNetCfg.FWRule"})
+"""The Windows firewall's objects (Windows Vista and later); any other class could run text."""
 
 TYPES = re.compile(
     r"""(?:System\.)?(?:
         Array | Convert | Console | DateTime | Environment | Math | Type | Exception | TimeZone
         | BitConverter | Base64FormattingOptions | StringComparer | StringComparison | StringSplitOptions
         | Collections\.(?:ArrayList|Hashtable|SortedList|IDictionary|IEnumerable)
-        | Diagnostics\.FileVersionInfo | Globalization\.CultureInfo
-        | IO\.(?:Directory|File|FileAccess|FileMode|FileOptions|FileShare|MemoryStream|Path|Stream|StreamWriter)
+        | Diagnostics\.(?:FileVersionInfo|Process|ProcessStartInfo) | Globalization\.CultureInfo
+        | IO\.(?:Directory|DirectoryInfo|File|FileAccess|FileInfo|FileMode|FileOptions|FileShare|IOException
+            |MemoryStream|Path|SeekOrigin|Stream|StreamWriter)
         | IO\.Compression\.(?:CompressionMode|GZipStream)
+        | Microsoft\.Win32\.Registry
+        | Net\.(?:WebException|WebRequest)
         | Security\.AccessControl\.(?:DirectorySecurity|FileSystemAccessRule)
         | Security\.Cryptography\.(?:CryptoStream|CryptoStreamMode|HMACSHA256|SHA256Managed)
         | Security\.Principal\.SecurityIdentifier
@@ -120,8 +126,8 @@ def _member(node: Node) -> str | None:
     if node.type != "member_name":
         return None
     if _text(node).lower() in _EVALUATING_MEMBERS:
-        # [IO.File]::Create makes a file
-        return None if _owner(node) == "[IO.File]" else f"{_text(node)} may run text"
+        # [IO.File]::Create makes a file, [Net.WebRequest]::Create a request
+        return None if _owner(node) in {"[IO.File]", "[Net.WebRequest]"} else f"{_text(node)} may run text"
     return "::new() came with 5.0" if _text(node).lower() == "new" else None
 
 
@@ -136,6 +142,9 @@ def _type(node: Node) -> str | None:
         name = _text(node)[1:-1].removesuffix("[]")
     if node.type == "command" and re.match(r"New-Object\s", _text(node), re.IGNORECASE):
         name = re.split(r"[\s(]", _text(node)[len("New-Object ") :].strip())[0].removesuffix("[]")
+    if name.lower() == "-comobject":
+        wanted = _text(node).split()[-1]
+        return None if wanted in COM_CLASSES else f"the COM class {wanted} is not allowed"
     if name and not TYPES.fullmatch(name):
         return f"the type {name} is not known to be in .NET 2.0"
     return None

@@ -25,9 +25,10 @@ from ivn_provision.errors import ProtocolFault
 
 MARKER = "Marker0123456789ab"
 REPLY = {
-    "agent": "1.0.0",
+    "agent": "1.1.0",
     "always": [],
     "protocol": 1,
+    "undone": [],
     "steps": [{"ok": True, "verb": "facts", "x": "é" * 400}],
 }
 
@@ -171,7 +172,9 @@ def test_damaged_packing_is_refused() -> None:
         b"[]",
         b"null",
         b'{"protocol":1}',
-        b'{"protocol":1,"steps":[1],"always":[]}',
+        b'{"protocol":1,"steps":[],"always":[]}',
+        b'{"protocol":1,"steps":[1],"undone":[],"always":[]}',
+        b'{"protocol":1,"steps":[],"undone":[1],"always":[]}',
         b"\xff",
         b"[" * 9999,
     ],

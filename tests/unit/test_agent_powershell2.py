@@ -75,6 +75,7 @@ def test_the_rules_accept_what_2_0_has() -> None:
         ("$b = $ExecutionContext.InvokeCommand.ExpandString($a)", "ExpandString may run text"),
         ("Start-Sleep -Duration 1", "parameter -Duration is not allowed"),
         ("New-Object Exception -ErrorAction Ignore", "parameter -ErrorAction is not allowed"),
+        ("$b = New-Object -ComObject WScript.Shell", "COM class WScript.Shell is not allowed"),
         ("function Get-Two($x, $X) { }", "two parameters"),
         ("trap { }", "trap"),
         ("# caf\u00e9", "not ASCII"),

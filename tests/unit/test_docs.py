@@ -70,10 +70,10 @@ def test_every_code_is_in_the_diagnostics_reference() -> None:
 
 
 def test_every_managed_kind_and_field_is_in_the_capabilities_reference() -> None:
-    from ivn_provision.drivers.xprotect_e.layout import all_layouts
+    from ivn_provision.drivers.xprotect_e.layout_set import Layouts
 
     text = (DOCS / "reference" / "capabilities.md").read_text("utf-8")
-    for kind, layout in all_layouts()[0].kinds.items():
+    for kind, layout in Layouts.packaged().known[0].kinds.items():
         for name, one in layout.fields.items():
             row = next((line for line in text.splitlines() if line.startswith(f"| {kind} | {name} |")), "")
             cells = [cell.strip() for cell in row.split("|")]

@@ -5,28 +5,35 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ivn_provision.lab.nvr.agent_emulation import WindowsService, answer
+from ivn_provision.lab.nvr.agent_emulation import answer
+from ivn_provision.lab.nvr.agent_machine import WindowsService
 from ivn_provision.lab.nvr.agent_values import canonical
 from ivn_provision.lab.nvr.tree import BadPath, WindowsTree
+from tests.support.agent_web import Ports, web_server
+from tests.support.windows_case import CaseWindows
 
 CASES = Path(__file__).parents[1] / "cases" / "agent"
 MARKER = "M" * 16
 
 
 @dataclass
-class DataWindows:
+class DataWindows(CaseWindows):
     """A machine that is nothing but the data of a case."""
 
     tree: WindowsTree
     rows: dict[str, WindowsService]
     data: Mapping[str, Any]
+    agent_lock: threading.Lock = field(default_factory=threading.Lock)
+    stepped: list[tuple[str, int]] = field(default_factory=list)
+    paused: float = 0
 
     def facts(self) -> Mapping[str, str | int]:
         return dict(self.data.get("facts", {}))
@@ -50,27 +57,60 @@ class DataWindows:
         self.rows[name] = replace(self.rows[name], state="Running" if running else "Stopped")
         return True
 
+    def before_step(self, verb: str, index: int) -> None:
+        self.stepped.append((verb, index))
+
+    def readable(self, path: str) -> bool:
+        return path not in self.data.get("locked", [])
+
+    def writable(self, path: str) -> bool:
+        return path not in self.data.get("unwritable", [])
+
+    def room(self, size: int) -> bool:
+        return True
+
+    def pause(self, seconds: float) -> None:
+        self.paused += seconds
+        for name in self.data.get("restarting", []):
+            self.rows[name] = replace(self.rows[name], process_id=self.rows[name].process_id + 1)
+        for name in self.data.get("stopping", []):
+            self.rows[name] = replace(self.rows[name], state="Stopped", process_id=0)
+        for path, content in self.data.get("meanwhile", {}).items():
+            self.tree.write(path, base64.b64decode(content))
+
+    def local_http(self, port: int) -> tuple[str, int] | None:
+        return "127.0.0.1", port
+
 
 def machine(root: Path, data: Mapping[str, Any], files: Mapping[str, str] | None = None) -> DataWindows:
     tree = WindowsTree(root)
     for path, content in (files or {}).items():
         tree.write(path, base64.b64decode(content))
     rows = {row["name"]: WindowsService(**row) for row in data.get("services", [])}
-    return DataWindows(tree, rows, data)
+    windows = DataWindows(tree, rows, data)
+    if data.get("lock_held"):
+        windows.agent_lock.acquire()
+    return windows
 
 
 def ask(windows: DataWindows, *steps: Mapping[str, Any]) -> list[Any]:
     request = {"protocol": 1, "marker": MARKER, "steps": list(steps), "always": []}
-    marker, reply = answer(json.dumps(request), windows, agent="1.0.0")
+    marker, reply = answer(json.dumps(request), windows, agent="1.1.0")
     assert marker == MARKER
     found = json.loads(reply)["steps"]
     assert isinstance(found, list)
     return found
 
 
+@pytest.fixture(scope="module")
+def ports() -> Iterator[Ports]:
+    with web_server() as found:
+        yield found
+
+
 @pytest.mark.parametrize("name", sorted(each.stem for each in CASES.glob("*.json")))
-def test_case(name: str, tmp_path: Path) -> None:
-    case = json.loads((CASES / f"{name}.json").read_text())
+def test_case(name: str, tmp_path: Path, ports: Ports) -> None:
+    case = json.loads(ports.fill((CASES / f"{name}.json").read_text()))
     windows = machine(tmp_path, case.get("windows", {}), case.get("files", {}))
     marker, reply = answer(json.dumps(case["request"]), windows, agent=case["reply"]["agent"])
     assert marker == case["request"]["marker"]
@@ -81,15 +121,6 @@ def test_case(name: str, tmp_path: Path) -> None:
         assert found == content, path
     for service, state in case.get("services_after", {}).items():
         assert windows.rows[service].state == state
-
-
-def test_there_are_cases_for_every_verb() -> None:
-    text = "".join(each.read_text() for each in CASES.glob("*.json"))
-    assert len(list(CASES.glob("*.json"))) >= 30
-    for verb in ("facts", "file_versions", "read_files", "services", "processes", "require_not_running"):
-        assert f'"verb": "{verb}"' in text
-    for verb in ("backup", "write_files", "service_control"):
-        assert f'"verb": "{verb}"' in text
 
 
 @pytest.mark.parametrize(
@@ -126,7 +157,7 @@ def test_a_path_that_is_not_plain_is_refused(path: str, tmp_path: Path) -> None:
     refused = {"code": "bad_request", "message": "bad arguments"}
     assert ask(windows, reading)[0]["error"] == refused
     assert ask(windows, backing)[0]["error"] == refused
-    assert not list(tmp_path.iterdir())
+    assert [each.name for each in tmp_path.rglob("*") if each.is_file()] == ["agent.lock"]
 
 
 def test_paths_are_found_without_regard_to_case(tmp_path: Path) -> None:
@@ -190,7 +221,100 @@ def test_a_service_that_does_not_stop_is_a_timeout(tmp_path: Path) -> None:
     ],
 )
 def test_a_request_that_cannot_be_read(request_text: str, marker: str, tmp_path: Path) -> None:
-    found, reply = answer(request_text, machine(tmp_path, {}), agent="1.0.0")
+    found, reply = answer(request_text, machine(tmp_path, {}), agent="1.1.0")
     parsed = json.loads(reply)
     assert found == marker
     assert (parsed["steps"], parsed["always"], parsed["error"]["code"]) == ([], [], "bad_request")
+
+
+def test_a_backup_that_would_be_too_large_leaves_nothing(tmp_path: Path) -> None:
+    windows = machine(tmp_path, {})
+    folder = tmp_path / "C" / "D"
+    folder.mkdir(parents=True)
+    for number in range(2001):
+        (folder / str(number)).touch()
+    backing = {"verb": "backup", "to": "C:\\B", "paths": [], "folders": ["C:\\D"]}
+    message = "the backup is larger than 2000 files or 512 MiB"
+    assert ask(windows, backing)[0]["error"] == {"code": "too_large", "message": message, "path": "C:\\B"}
+    assert not windows.tree.locate("C:\\B").exists()
+    for number in range(1, 2001):
+        (folder / str(number)).unlink()
+    with (folder / "0").open("r+b") as stream:
+        stream.truncate(512 * 1024 * 1024 + 1)
+    assert ask(windows, backing)[0]["error"]["code"] == "too_large"
+
+
+def test_the_machine_hears_of_every_step_before_it_runs(tmp_path: Path) -> None:
+    windows = machine(tmp_path, {})
+    steps = [
+        {"verb": "processes", "names": [], "undo": [{"verb": "facts"}]},
+        {"verb": "nonsense"},
+        {"verb": "facts"},
+    ]
+    request = {"protocol": 1, "marker": MARKER, "steps": steps, "always": [{"verb": "facts"}]}
+    answer(json.dumps(request), windows, agent="1.1.0")
+    assert windows.stepped == [("processes", 0), ("nonsense", 1), ("facts", 2), ("facts", 3)]
+
+
+def test_a_full_disk_refuses_the_write_and_the_backup(tmp_path: Path) -> None:
+    windows = FullWindows(WindowsTree(tmp_path), {}, {})
+    windows.tree.write("C:\\a.txt", b"abc")
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    change = {"path": "C:\\a.txt", "base_sha256": digest, "splices": [[0, 3, "WFla"]]}
+    refused = {"code": "io", "message": "the file could not be written"}
+    assert ask(windows, {"verb": "write_files", "files": [change]})[0]["error"] == {
+        **refused,
+        "path": "C:\\a.txt",
+    }
+    backing = {"verb": "backup", "to": "C:\\B", "paths": ["C:\\a.txt"]}
+    assert ask(windows, backing)[0]["error"] == {**refused, "path": "C:\\B"}
+    assert ask(windows, {"verb": "restore", "from": "C:\\B"})[0]["error"]["code"] == "missing"
+    assert windows.tree.locate("C:\\a.txt").read_bytes() == b"abc"
+
+
+class FullWindows(DataWindows):
+    """A machine without room for one byte."""
+
+    def room(self, size: int) -> bool:
+        return False
+
+
+def test_the_lock_is_free_again_after_a_request_that_broke_off(tmp_path: Path) -> None:
+    windows = BreakingWindows(WindowsTree(tmp_path), {}, {})
+    controlling = {"verb": "service_control", "action": "stop", "names": [], "timeout_seconds": 1}
+    with pytest.raises(InterruptedError):
+        ask(windows, controlling)
+    assert not windows.agent_lock.locked()
+
+
+class BreakingWindows(DataWindows):
+    """A machine whose agent is killed at its first step."""
+
+    def before_step(self, verb: str, index: int) -> None:
+        raise InterruptedError(verb)
+
+
+def test_wait_idle_waits_for_the_request_that_works(tmp_path: Path) -> None:
+    windows = machine(tmp_path, {"lock_held": True})
+    timer = threading.Timer(0.3, windows.agent_lock.release)
+    timer.start()
+    assert ask(windows, {"verb": "wait_idle", "timeout_seconds": 10})[0] == {
+        "verb": "wait_idle",
+        "ok": True,
+        "idle": True,
+    }
+    timer.join()
+
+
+def test_only_loopback_is_asked_over_http(tmp_path: Path) -> None:
+    windows = FarWindows(WindowsTree(tmp_path), {}, {})
+    asking = {"verb": "http", "port": 80, "method": "GET", "path": "/", "headers": {}, "body": ""}
+    more = {"username": "", "password": "", "timeout_seconds": 1, "max_bytes": 10}
+    assert ask(windows, {**asking, **more})[0]["error"]["code"] == "unreachable"
+
+
+class FarWindows(DataWindows):
+    """A machine that would send the agent elsewhere."""
+
+    def local_http(self, port: int) -> tuple[str, int] | None:
+        return "192.0.2.1", port

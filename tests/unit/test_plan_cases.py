@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ivn_provision.drivers.portal.driver import PRODUCT, VERSION
-from ivn_provision.drivers.xprotect_e.layout import choose
+from ivn_provision.drivers.xprotect_e.layout_set import Layouts
 from ivn_provision.model.desired import desired_of
 from ivn_provision.model.live import Ability, Capabilities, Capability, Facts, Live
 from ivn_provision.model.resource import UNSET, Address, LiveRef, Resource, Value
@@ -40,7 +40,7 @@ def plan_of(folder: Path) -> SitePlan:
 
 
 def readings_of(data: Mapping[str, Any]) -> dict[str, Reading]:
-    layout = choose("XProtect Professional 2014", "8.6a", lab=True)
+    layout = Layouts.packaged().choose("XProtect Professional 2014", "8.6a", lab=True)
     assert layout is not None
     portal = Capabilities({}, default=Capability(Ability.MANAGED, evidence="proposed"))
     facts = {

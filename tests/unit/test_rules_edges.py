@@ -84,7 +84,9 @@ def generic(pin: int = 2, **changes: object) -> GenericEvent:
 
 
 def connect(**changes: object) -> Connect:
-    made = Connect("winrm", "192.168.10.52", 5986, "ivn-provision", None, Tls(), "ntlm")
+    made = Connect(
+        "winrm", "192.168.10.52", 5986, "ivn-provision", SecretRef("env", "NVR_PASSWORD"), Tls(), "ntlm"
+    )
     return replace(made, **changes)  # type: ignore[arg-type]
 
 

@@ -50,7 +50,8 @@ def test_text_looks_like_a_compiler() -> None:
         "  |\n"
         "7 |     prot: ********\n"
         "  |     ^^^^\n"
-        "  = hint: Did you mean `port`? Allowed here: transport, host, port, tls, auth, username, password.\n\n"
+        "  = hint: Did you mean `port`? Allowed here: transport, host, port, tls, auth, username, "
+        "password, certificate, host_key, known_hosts, key_file, key_passphrase, agent.\n\n"
     )
 
 

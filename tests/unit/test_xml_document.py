@@ -8,15 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivn_provision.drivers.xprotect_e.xml_document import (
-    Document,
-    Splice,
-    append_children,
-    apply_splices,
-    parse,
-    remove,
-    set_text,
-)
+from ivn_provision.drivers.xprotect_e.xml_document import Document, Splice, parse
+from ivn_provision.drivers.xprotect_e.xml_edit import append_children, apply_splices, remove, set_text
 from ivn_provision.errors import ProtocolFault, Refused
 
 PATH = "configuration.xml"

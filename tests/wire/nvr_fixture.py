@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -25,6 +25,7 @@ from winrm.protocol import Protocol
 
 from ivn_provision.lab.nvr import Nvr
 from ivn_provision.lab.scenario import LabSite
+from ivn_provision.lab.sites import STORE_B_VERSION
 
 T = TypeVar("T")
 PASSWORD = "Lab only: pässword 1"
@@ -124,10 +125,19 @@ def make_certificate(directory: Path) -> tuple[Path, ssl.SSLContext]:
 
 
 @contextlib.contextmanager
-def recorder(directory: Path, **more: Any) -> Iterator[Running]:
+def recorder(directory: Path, *, store: Literal["a", "b"] = "a", **more: Any) -> Iterator[Running]:
     """A recorder on free ports for the length of a `with`."""
     ca_file, context = make_certificate(directory)
-    site = LabSite("test-site", http_port=0, https_port=0, event_port=0, password=PASSWORD)
+    version = "8.6a" if store == "a" else STORE_B_VERSION
+    site = LabSite(
+        "test-site",
+        http_port=0,
+        https_port=0,
+        event_port=0,
+        password=PASSWORD,
+        store=store,
+        version=version,
+    )
     thread = LoopThread()
     nvr = Nvr(site, directory / "nvr", context, **more)
     try:

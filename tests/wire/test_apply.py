@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ivn_provision.errors import PersonNeeded
 from ivn_provision.plan.plan import Action
 from ivn_provision.run.engine import SiteOutcome
 from tests.support.world import World
@@ -161,10 +162,14 @@ def test_another_portal_password_is_drift_by_its_fingerprint(world: World) -> No
     only(world.apply(SITE))
     world.lab.secret_file("lab-0001-ivnview").write_text("another-one", encoding="utf-8")
     drifted = only(world.plan(SITE))
-    assert addresses(drifted) == ["update portal/device"]
+    # the recorder's user by a login that fails
+    assert addresses(drifted) == ["update nvr/user/ivnview", "update portal/device"]
     assert drifted.plan is not None
-    assert [each.name for each in drifted.plan.changes[0].fields] == ["password"]
-    only(world.apply(SITE))
+    assert [[field.name for field in each.fields] for each in drifted.plan.changes] == [["password"]] * 2
+    (applied,) = world.apply(SITE)
+    assert isinstance(applied.error, PersonNeeded)
+    assert applied.proof is not None
+    assert [str(each.address) for each in applied.proof.changes] == [f"{SITE}/nvr/user/ivnview"]
 
 
 def test_a_technician_between_plan_and_write_is_not_overwritten(world: World) -> None:

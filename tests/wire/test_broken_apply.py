@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ivn_provision.errors import PartlyApplied
+from ivn_provision.errors import PartlyApplied, Refused
 from ivn_provision.run.engine import SiteOutcome, apply_sites
 from ivn_provision.run.events import Event, Step
 from tests.support.world import World
@@ -102,12 +102,14 @@ def test_a_technician_between_two_writes_is_not_overwritten(world: World) -> Non
     assert b"MINE" in world.lab.nvr(SITE).configuration_path.read_bytes()
 
 
-def test_services_that_do_not_come_back_are_said_to_be_down(world: World) -> None:
-    """The file is written, the Recording Server cannot start: that is not 'nothing was written'."""
+def test_services_that_do_not_start_with_the_change_undo_it(world: World) -> None:
+    """The file is written, the Recording Server cannot start with it: the file of before is put back."""
     assert world.apply(SITE)[0].error is None
+    before = world.lab.nvr(SITE).configuration_path.read_bytes()
     world.edit(SITE, "event_server_port: 1234", f"event_server_port: {world.lab.mail_port}")
     with taken(world.lab.site(SITE).host, world.lab.mail_port):
         (outcome,) = world.apply(SITE)
-    assert isinstance(outcome.error, PartlyApplied)
-    assert "services" in outcome.error.summary
-    assert "backup" in outcome.error.next_step
+    assert isinstance(outcome.error, Refused)
+    assert "did not start" in outcome.error.summary
+    assert "the recorder is as it was" in outcome.error.summary
+    assert world.lab.nvr(SITE).configuration_path.read_bytes() == before

@@ -35,6 +35,7 @@ def assert_silent(world: World, *ran: Ran) -> None:
 
 
 def test_the_whole_way(world: World, at: Path) -> None:
+    world.attest_all(SITE)
     planned = ivn("plan", SITE, "--out", "plan.json", "--detailed-exitcode", cwd=at)
     assert planned.code == 2
     assert "+ portal device" in planned.out

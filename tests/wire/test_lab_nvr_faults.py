@@ -291,7 +291,7 @@ def test_faults_can_be_switched_off_again(lab: Running) -> None:
     assert ask(lab.protocol(), {"verb": "facts"})["steps"][0]["ok"] is True
     with pytest.raises(LabError, match="no fault"):
         lab.nvr.fault("earthquake")
-    assert len(FAULTS) == 8
+    assert len(FAULTS) == 8 + 5 * 6 * 2
 
 
 def test_a_taken_port_is_named(lab: Running, tmp_path: Path) -> None:

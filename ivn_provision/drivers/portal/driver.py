@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ivn_provision.drivers.base import Outcome
+from ivn_provision.drivers.portal.mails import MAIL_KINDS, PAGE, newest_mail, shown_by
 from ivn_provision.drivers.portal.objects import (
     DEVICE,
     Stored,
@@ -21,7 +22,14 @@ from ivn_provision.drivers.portal.objects import (
     stored_of,
 )
 from ivn_provision.drivers.portal.tokens import TokenSource
-from ivn_provision.errors import Conflict, IvnError, PartlyApplied, ProtocolFault
+from ivn_provision.errors import (
+    AuthenticationFailed,
+    Conflict,
+    IvnError,
+    PartlyApplied,
+    ProtocolFault,
+    Refused,
+)
 from ivn_provision.model.live import Ability, Capabilities, Capability, Facts, Live
 from ivn_provision.model.resource import Address, Value
 from ivn_provision.plan.plan import Action, Change, Observation, Unverified, Work
@@ -39,12 +47,18 @@ _GENERATED = Capability(
 
 
 class PortalReader:
-    """Reads one site of the portal. `account` is the site's key there."""
+    """Reads one site of the portal. `account` is the site's key there.
+
+    `mails_since` (RFC 3339) is how old a mail may be that shows something; "" for any age.
+    """
 
     target = "portal"
 
-    def __init__(self, site: str, account: str, client: JsonClient, tokens: TokenSource) -> None:
+    def __init__(
+        self, site: str, account: str, client: JsonClient, tokens: TokenSource, *, mails_since: str = ""
+    ) -> None:
         self.site = site
+        self._mails_since = mails_since
         self.endpoint = client.endpoint
         self._account = account
         self._client = client
@@ -62,8 +76,23 @@ class PortalReader:
         return Live(found.live, found.computed)
 
     def observe(self, questions: Sequence[Unverified]) -> tuple[Observation, ...]:
-        del questions
-        return ()
+        """What the newest mail of the site shows of the recorder's mail settings: one request, if any is open."""
+        if not any(each.is_open and each.address.kind in MAIL_KINDS for each in questions):
+            return ()
+        if not self._reading().stored:
+            return ()
+        params = {
+            "page_size": str(PAGE),
+            **({"received_since": self._mails_since} if self._mails_since else {}),
+        }
+        try:
+            reply = self._call("GET", f"{_site_path(self._account)}/events", params=params)
+            mail = newest_mail(reply.body)
+        except (AuthenticationFailed, Refused):
+            return ()  # this client may not read events: then nothing is observed, and nothing claimed
+        except WrongShape as error:
+            raise self._off(error) from error
+        return shown_by(mail, questions) if mail else ()
 
     def close(self) -> None:
         self._client.close()
@@ -82,12 +111,15 @@ class PortalReader:
         try:
             stored = stored_of(self._account, reply.body)
         except WrongShape as error:
-            raise ProtocolFault(
-                f"the portal's answer is not what its API promises: {error}",
-                endpoint=self.endpoint,
-                next_step="check portal.url and the version of the API; nothing was made of this answer",
-            ) from error
+            raise self._off(error) from error
         return _Found(stored, resources_of(self.site, stored), computed_of(stored))
+
+    def _off(self, error: WrongShape) -> ProtocolFault:
+        return ProtocolFault(
+            f"the portal's answer is not what its API promises: {error}",
+            endpoint=self.endpoint,
+            next_step="check portal.url and the version of the API; nothing was made of this answer",
+        )
 
     def _missing(self, reply: Reply) -> _Found:
         """Only the API itself can say that it has no such site; a gateway's 404 says nothing of it."""
@@ -116,6 +148,9 @@ class _Found:
 
 class PortalWriter(PortalReader):
     """Reads and writes one site of the portal."""
+
+    def check(self, changes: Sequence[Change]) -> None:
+        """Nothing is refused beforehand: the portal judges each request."""
 
     def apply(self, work: Work) -> tuple[Outcome, ...]:
         """One conditional request a change, in order. A stale ETag stops with Conflict.

@@ -1,4 +1,4 @@
-# ivn-provision agent 1.0.0
+# ivn-provision agent 1.1.0
 #
 # Runs on the recorder: one JSON request in, one framed JSON reply out (docs/reference/agent-protocol.md).
 # Written for Windows PowerShell 2.0 and .NET 2.0 (facts/winrm.md, part 7), plain ASCII. No text of the
@@ -10,8 +10,17 @@
 param([string]$RequestText)
 
 $ErrorActionPreference = 'Stop'
-$AgentVersion = '1.0.0'
+$AgentVersion = '1.1.0'
 $LargestFile = 64 * 1024 * 1024
+$LockFile = 'C:\ProgramData\ivn-provision\agent.lock'
+
+# what one request remembers: its lock, why no step may run, what it wrote (disk path, sha256), sizes of logs
+$IvnRun = @{
+    'lock' = $null
+    'barred' = $null
+    'written' = (New-Object System.Collections.Hashtable([StringComparer]::OrdinalIgnoreCase))
+    'marks' = (New-Object System.Collections.Hashtable([StringComparer]::Ordinal))
+}
 
 
 # ---- Windows: each thing that only Windows has, behind one small function ----------------------------
@@ -56,6 +65,25 @@ function Get-IvnProcessTable {
         [void]$table.Add([string]$process.Name)
     }
     return ,$table
+}
+
+function Get-IvnStartTable {
+    # process id -> when it started, UTC; WMI writes 20261123190000.000000+060
+    $table = @{}
+    foreach ($process in @(Get-WmiObject -Class Win32_Process)) {
+        $parts = [regex]::Match([string]$process.CreationDate, '^([0-9]{14})\.[0-9]{6}([+-][0-9]{3})\z')
+        if ($parts.Success) {
+            $invariant = [Globalization.CultureInfo]::InvariantCulture
+            $local = [DateTime]::ParseExact($parts.Groups[1].Value, 'yyyyMMddHHmmss', $invariant)
+            $utc = $local.AddMinutes(-[int]$parts.Groups[2].Value)
+            $table[[string]$process.ProcessId] = $utc.ToString('yyyy-MM-ddTHH:mm:ssZ', $invariant)
+        }
+    }
+    return $table
+}
+
+function Wait-Ivn([int]$milliseconds) {
+    Start-Sleep -Milliseconds $milliseconds
 }
 
 function Get-IvnVersionTable([string]$diskPath) {
@@ -117,6 +145,144 @@ function New-IvnBackupFolder([string]$diskPath) {
 function Move-IvnFileInPlace([string]$from, [string]$target, [string]$old) {
     # ReplaceFile: one step for readers, and the target keeps its access list
     [IO.File]::Replace($from, $target, $old)
+}
+
+
+function Get-IvnNetstat {
+    $program = [IO.Path]::Combine([Environment]::SystemDirectory, 'netstat.exe')
+    $start = New-Object Diagnostics.ProcessStartInfo($program, '-ano')
+    $start.UseShellExecute = $false
+    $start.CreateNoWindow = $true
+    $start.RedirectStandardOutput = $true
+    $process = [Diagnostics.Process]::Start($start)
+    $text = $process.StandardOutput.ReadToEnd()
+    $process.WaitForExit()
+    return $text
+}
+
+function Get-IvnProgramTable {
+    $table = @{}
+    foreach ($process in @(Get-WmiObject -Class Win32_Process)) {
+        $table[[string]$process.ProcessId] = [string]$process.Name
+    }
+    return $table
+}
+
+function Get-IvnFirewallState {
+    # profiles: 1 domain, 2 private, 4 public (NET_FW_PROFILE_TYPE2)
+    $policy = New-Object -ComObject HNetCfg.FwPolicy2
+    $enabled = 0
+    foreach ($type in 1, 2, 4) {
+        if ($policy.FirewallEnabled($type)) {
+            $enabled = $enabled -bor $type
+        }
+    }
+    $active = [int]$policy.CurrentProfileTypes
+    return @{ 'enabled' = $enabled; 'active' = $active; 'overridden' = ([int]$policy.LocalPolicyModifyState -ne 0) }
+}
+
+function Get-IvnFirewallTable {
+    # inbound rules; protocol: 6 TCP, 17 UDP, 256 any (NET_FW_IP_PROTOCOL)
+    $table = New-Object System.Collections.ArrayList
+    $policy = New-Object -ComObject HNetCfg.FwPolicy2
+    foreach ($rule in $policy.Rules) {
+        if ($rule.Direction -ne 1) {
+            continue
+        }
+        [void]$table.Add(@{
+            'name' = [string]$rule.Name
+            'protocol' = [int]$rule.Protocol
+            'local_ports' = [string]$rule.LocalPorts
+            'enabled' = [bool]$rule.Enabled
+            'allow' = ([int]$rule.Action -eq 1)
+            'profiles' = [int]$rule.Profiles
+            'program' = [string]$rule.ApplicationName
+            'service' = [string]$rule.ServiceName
+            'remote' = [string]$rule.RemoteAddresses
+        })
+    }
+    return ,$table
+}
+
+function Add-IvnFirewallRule($wanted) {
+    $rule = New-Object -ComObject HNetCfg.FWRule
+    $rule.Name = [string]$wanted['name']
+    $rule.Description = 'Made by ivn-provision'
+    $rule.Protocol = [int]$wanted['protocol']  # before the ports, which are checked against it
+    $rule.LocalPorts = [string]$wanted['local_ports']
+    $rule.Direction = 1
+    $rule.Action = [int]$wanted['allow']
+    $rule.Profiles = 2147483647
+    $rule.Enabled = [bool]$wanted['enabled']
+    $policy = New-Object -ComObject HNetCfg.FwPolicy2
+    $policy.Rules.Add($rule)
+}
+
+function Remove-IvnFirewallRule([string]$name) {
+    # one of that name
+    $policy = New-Object -ComObject HNetCfg.FwPolicy2
+    $policy.Rules.Remove($name)
+}
+
+function Set-IvnStartMode([string]$name, [string]$mode) {
+    # whether Windows did it; 0 is success (Win32_Service.ChangeStartMode)
+    foreach ($service in @(Get-WmiObject -Class Win32_Service)) {
+        if ([string]::Equals([string]$service.Name, $name, [StringComparison]::OrdinalIgnoreCase)) {
+            return ([int]$service.ChangeStartMode($mode).ReturnValue -eq 0)
+        }
+    }
+    return $false
+}
+
+function Get-IvnDotNetTable {
+    $table = New-Object System.Collections.ArrayList
+    foreach ($name in 'v2.0.50727', 'v3.0', 'v3.5', 'v4\Full') {
+        $key = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey('SOFTWARE\Microsoft\NET Framework Setup\NDP\' + $name)
+        if ($null -ne $key) {
+            if ([string]$key.GetValue('Install') -ceq '1') {
+                [void]$table.Add([string]$key.GetValue('Version'))
+            }
+            $key.Close()
+        }
+    }
+    return ,$table
+}
+
+function Get-IvnTimeTable {
+    $table = @{ 'type' = ''; 'servers' = ''; 'state' = '' }
+    # a group policy wins over the machine's own setting, so it is read last
+    foreach ($name in 'SYSTEM\CurrentControlSet\Services\W32Time\Parameters', 'SOFTWARE\Policies\Microsoft\W32Time\Parameters') {
+        $key = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($name)
+        if ($null -ne $key) {
+            $table['type'] = [string]$key.GetValue('Type', $table['type'])
+            $table['servers'] = [string]$key.GetValue('NtpServer', $table['servers'])
+            $key.Close()
+        }
+    }
+    try {
+        Add-Type -AssemblyName System.ServiceProcess
+        $controller = New-Object System.ServiceProcess.ServiceController('W32Time')
+        $table['state'] = [string]$controller.Status
+        $controller.Close()
+    } catch {
+        $table['state'] = ''
+    }
+    return $table
+}
+
+function Get-IvnDiskTable {
+    # 3: a local disk
+    $table = New-Object System.Collections.ArrayList
+    foreach ($disk in @(Get-WmiObject -Class Win32_LogicalDisk)) {
+        if ([int]$disk.DriveType -eq 3) {
+            [void]$table.Add(@{
+                'drive' = [string]$disk.DeviceID
+                'free_bytes' = [long]$disk.FreeSpace
+                'size_bytes' = [long]$disk.Size
+            })
+        }
+    }
+    return ,$table
 }
 
 
@@ -427,8 +593,7 @@ function Get-IvnHash([byte[]]$bytes) {
     return (ConvertTo-IvnHex $hasher.ComputeHash($bytes))
 }
 
-function Open-IvnFile([string]$path) {
-    $diskPath = Get-IvnDiskPath $path
+function Open-IvnDiskFile([string]$diskPath, [string]$path) {
     if (-not [IO.File]::Exists($diskPath)) {
         Stop-Ivn 'missing' 'the file does not exist' $path
     }
@@ -436,6 +601,23 @@ function Open-IvnFile([string]$path) {
         return [IO.File]::Open($diskPath, [IO.FileMode]::Open, [IO.FileAccess]::Read, [IO.FileShare]::ReadWrite)
     } catch {
         Stop-Ivn 'locked' 'another process holds the file' $path
+    }
+}
+
+function Open-IvnFile([string]$path) {
+    return (Open-IvnDiskFile (Get-IvnDiskPath $path) $path)
+}
+
+function Get-IvnDiskHash([string]$diskPath, [string]$path) {
+    # of a file of any size
+    $hasher = New-Object System.Security.Cryptography.SHA256Managed
+    $stream = Open-IvnDiskFile $diskPath $path
+    try {
+        return (ConvertTo-IvnHex $hasher.ComputeHash([IO.Stream]$stream))
+    } catch {
+        Stop-Ivn 'locked' 'another process holds the file' $path
+    } finally {
+        $stream.Close()
     }
 }
 
@@ -460,19 +642,24 @@ function Read-IvnFile([string]$path) {
     }
 }
 
-function Copy-IvnFile([string]$path, [string]$to) {
-    # copies in pieces and returns the sha256 of what was copied
+function Copy-IvnFile([string]$diskPath, [string]$path, [string]$to) {
+    # copies in pieces and returns the sha256 of what was copied; a failure to read is told apart
     $hasher = New-Object System.Security.Cryptography.SHA256Managed
-    $source = Open-IvnFile $path
+    $source = Open-IvnDiskFile $diskPath $path
     try {
-        $target = [IO.File]::Open($to, [IO.FileMode]::CreateNew)
+        $target = [IO.File]::Create($to, 65536, [IO.FileOptions]::WriteThrough)
         $hashing = New-Object System.Security.Cryptography.CryptoStream(
             $target, $hasher, [System.Security.Cryptography.CryptoStreamMode]::Write)
         try {
             $piece = New-Object byte[] 262144
-            while (($count = $source.Read($piece, 0, $piece.Length)) -gt 0) {
+            do {
+                try {
+                    $count = $source.Read($piece, 0, $piece.Length)
+                } catch {
+                    Stop-Ivn 'locked' 'another process holds the file' $path
+                }
                 $hashing.Write($piece, 0, $count)
-            }
+            } while ($count -gt 0)
         } finally {
             $hashing.Close()
         }
@@ -491,34 +678,55 @@ function Write-IvnFile([string]$diskPath, [byte[]]$bytes) {
     }
 }
 
-function Hide-IvnElement([byte[]]$bytes, [string]$name, [byte[]]$key) {
-    # the same bytes with the content of every element of that name overwritten: size and offsets stay
-    $encoding = [Text.Encoding]::GetEncoding(28591)
-    $width = 1
+# Written out instead of an option: .NET and Python do not agree on the case of every letter of Unicode.
+$SecretWord = '(?:[Pp][Aa][Ss][Ss](?:[Ww][Dd]|[Ww][Oo][Rr][Dd]|[Pp][Hh][Rr][Aa][Ss][Ee])|[Pp][Ww][Dd]' +
+    '|[Ss][Ee][Cc][Rr][Ee][Tt]|[Cc][Rr][Ee][Dd][Ee][Nn][Tt][Ii][Aa][Ll]|[Tt][Oo][Kk][Ee][Nn])'
+$SecretLetter = '[^ \t\r\n<>/:="''&!?]'
+$SecretName = '(?:' + $SecretLetter + '+:)?' + $SecretLetter + '*' + $SecretWord + $SecretLetter + '*'
+$SecretText = '((?>[^<]+|<!\[CDATA\[(?>[^\]]+|\](?!\]>))*\]\]>|<!--(?>[^-]+|-(?!->))*-->)+)'
+$SecretLeaf = '<' + $SecretName + '(?=[ \t\r\n>])(?>[^<>"''/]+|"[^"<]*"|''[^''<]*''|/(?!>))*>' + $SecretText + '(?=</|<!|\z)'
+# not inside of a text: there the next angle bracket opens a tag
+$SecretAttribute = '[ \t\r\n]' + $SecretName + '[ \t\r\n]*=[ \t\r\n]*(?>"([^"<]+)|''([^''<]+))(?![^<>]{0,4096}<)'
+
+function Hide-IvnMatches($state, $matcher, $groups) {
+    # overwrites these groups of every match: size and offsets stay
+    $bytes = $state['bytes']
+    $width = $state['width']
+    $found = $matcher.Match($state['encoding'].GetString($bytes))
+    while ($found.Success) {
+        foreach ($group in $groups) {
+            $secret = $found.Groups[$group]
+            if ($secret.Length -gt 0 -and ($group -eq 3 -or -not $state['masked'].ContainsKey($secret.Index))) {
+                $digest = ConvertTo-IvnHex $state['hasher'].ComputeHash($bytes, $secret.Index * $width, $secret.Length * $width)
+                $mask = ($digest * ([int][Math]::Floor($secret.Length / 64) + 1)).Substring(0, $secret.Length)
+                [void]$state['encoding'].GetBytes($mask, 0, $mask.Length, $bytes, $secret.Index * $width)
+                $state['masked'][$secret.Index] = $true
+            }
+        }
+        $found = $found.NextMatch()
+    }
+}
+
+function Hide-IvnSecrets([byte[]]$bytes, $names, [byte[]]$key) {
+    # overwrites the content of every element named, then of what is called like a secret
+    $state = @{ 'bytes' = $bytes; 'encoding' = [Text.Encoding]::GetEncoding(28591); 'width' = 1; 'masked' = @{} }
     if ($bytes.Length -ge 2) {
         $mark = $bytes[0] * 256 + $bytes[1]
         if ($mark -eq 0xFFFE) {
-            $encoding = [Text.Encoding]::Unicode
-            $width = 2
+            $state['encoding'] = [Text.Encoding]::Unicode
+            $state['width'] = 2
         } elseif ($mark -eq 0xFEFF) {
-            $encoding = [Text.Encoding]::BigEndianUnicode
-            $width = 2
+            $state['encoding'] = [Text.Encoding]::BigEndianUnicode
+            $state['width'] = 2
         }
     }
-    $text = $encoding.GetString($bytes)
-    $pattern = '(?s)<((?:[A-Za-z_][\w.-]*:)?' + [regex]::Escape($name) + ')(\s[^<>]*[^<>/])?\s*>(.*?)</\1\s*>'
-    $hasher = New-Object System.Security.Cryptography.HMACSHA256(,$key)
-    $element = [regex]::Match($text, $pattern)
-    while ($element.Success) {
-        $secret = $element.Groups[3]
-        if ($secret.Length -gt 0) {
-            $digest = ConvertTo-IvnHex $hasher.ComputeHash($bytes, $secret.Index * $width, $secret.Length * $width)
-            $mask = ($digest * ([int]($secret.Length / 64) + 1)).Substring(0, $secret.Length)
-            [void]$encoding.GetBytes($mask, 0, $mask.Length, $bytes, $secret.Index * $width)
-        }
-        $element = $element.NextMatch()
+    $state['hasher'] = New-Object System.Security.Cryptography.HMACSHA256(,$key)
+    foreach ($name in $names) {
+        $pattern = '(?s)<((?:[A-Za-z_][\w.-]*:)?' + [regex]::Escape($name) + ')(\s[^<>]*[^<>/])?\s*>(.*?)</\1\s*>'
+        Hide-IvnMatches $state (New-Object regex($pattern)) @(3)
     }
-    return ,$bytes
+    Hide-IvnMatches $state (New-Object regex($SecretLeaf)) @(1)
+    Hide-IvnMatches $state (New-Object regex($SecretAttribute)) @(1, 2)
 }
 
 
@@ -550,9 +758,7 @@ function Get-IvnReadFile([string]$path, $names, [byte[]]$key) {
     }
     $bytes = Read-IvnFile $path
     $file = @{ 'path' = $path; 'exists' = $true; 'size' = $bytes.Length; 'sha256' = (Get-IvnHash $bytes) }
-    foreach ($name in $names) {
-        $bytes = Hide-IvnElement $bytes $name $key
-    }
+    Hide-IvnSecrets $bytes $names $key
     $file['content'] = $bytes
     return $file
 }
@@ -579,12 +785,39 @@ function Invoke-IvnServices($step) {
         Stop-IvnArguments
     }
     $sorted = New-Object System.Collections.SortedList([StringComparer]::Ordinal)
+    $started = Get-IvnStartTable
     foreach ($service in (Get-IvnServiceTable)) {
         if ($matcher.IsMatch($service['path'])) {
-            $sorted[$service['name']] = $service
+            $sorted[$service['name']] = Get-IvnServiceRow $service $started
         }
     }
     return @{ 'services' = $sorted.get_Values() }
+}
+
+function Get-IvnServiceRow($service, $started) {
+    $row = @{ 'started_at' = ''; 'product_name' = ''; 'product_version' = '' }
+    foreach ($name in 'name', 'display_name', 'state', 'start_mode', 'path', 'process_id') {
+        $row[$name] = $service[$name]
+    }
+    if ($service['process_id'] -ne 0) {
+        $row['started_at'] = [string]$started[[string]$service['process_id']]
+    }
+    $found = [regex]::Match($service['path'], '(?s)^(?:"([^"]*)"|(.*?\.[Ee][Xx][Ee])(?![^ ]))')
+    $program = $service['path']
+    if ($found.Success) {
+        $program = $found.Groups[1].Value + $found.Groups[2].Value
+    }
+    try {
+        $diskPath = Get-IvnDiskPath $program
+    } catch {
+        return $row
+    }
+    if ([IO.File]::Exists($diskPath)) {
+        $version = Get-IvnVersionTable $diskPath
+        $row['product_name'] = $version['product_name']
+        $row['product_version'] = $version['product_version']
+    }
+    return $row
 }
 
 function Get-IvnRunning($step) {
@@ -614,41 +847,264 @@ function Invoke-IvnProcesses($step) {
     return @{ 'running' = (Get-IvnRunning $step) }
 }
 
-function Assert-IvnBackup([string]$folder, $paths) {
-    # everything that can be known beforehand, so that a refused backup leaves nothing behind
-    $diskFolder = Get-IvnDiskPath $folder
-    if ([IO.Directory]::Exists($diskFolder) -or [IO.File]::Exists($diskFolder)) {
-        Stop-Ivn 'exists' 'the backup folder exists already' $folder
+function Add-IvnBelow([string]$folder, [string]$diskFolder, [int]$depth, $found) {
+    # what is below a folder, by path; a folder that is too deep or closed stands for itself. No link is followed.
+    try {
+        $entries = (New-Object IO.DirectoryInfo($diskFolder)).GetFileSystemInfos()
+    } catch {
+        $found[$folder] = @{ 'path' = $folder; 'disk' = $diskFolder; 'unread' = $true }
+        return
     }
-    foreach ($path in $paths) {
-        if (-not [IO.File]::Exists((Get-IvnDiskPath $path))) {
-            Stop-Ivn 'missing' 'the file does not exist' $path
+    foreach ($entry in $entries) {
+        $path = $folder.TrimEnd([char[]]'\') + '\' + $entry.Name
+        $kind = [int]$entry.Attributes
+        if (-not ($kind -band 16)) {
+            $found[$path] = @{ 'path' = $path; 'disk' = $entry.FullName; 'unread' = $false; 'size' = $entry.Length }
+        } elseif ($kind -band 1024) {
+            continue
+        } elseif ($depth -gt 0) {
+            Add-IvnBelow $path $entry.FullName ($depth - 1) $found
+        } else {
+            $found[$path] = @{ 'path' = $path; 'disk' = $entry.FullName; 'unread' = $true }
         }
     }
 }
 
+function Get-IvnBackupSource($paths, $folders) {
+    # the files named, then what is below the folders; a file stands there once
+    $sources = New-Object System.Collections.ArrayList
+    $named = New-Object System.Collections.Hashtable([StringComparer]::OrdinalIgnoreCase)
+    foreach ($path in $paths) {
+        $disk = Get-IvnDiskPath $path
+        (Open-IvnDiskFile $disk $path).Close()
+        $size = (New-Object IO.FileInfo($disk)).Length
+        [void]$sources.Add(@{ 'path' = $path; 'disk' = $disk; 'unread' = $false; 'named' = $true; 'size' = $size })
+        $named[$disk] = $true
+    }
+    $found = New-Object System.Collections.SortedList([StringComparer]::Ordinal)
+    foreach ($folder in $folders) {
+        $disk = Get-IvnDiskPath $folder
+        if (-not [IO.Directory]::Exists($disk)) {
+            Stop-Ivn 'missing' 'the folder does not exist' $folder
+        }
+        Add-IvnBelow $folder $disk 4 $found
+    }
+    foreach ($file in $found.get_Values()) {
+        if (-not $named.ContainsKey($file['disk'])) {
+            $file['named'] = $false
+            [void]$sources.Add($file)
+        }
+    }
+    return ,$sources
+}
+
+function Assert-IvnBackupSize($sources, [string]$folder) {
+    $count = 0
+    $size = [long]0
+    foreach ($source in $sources) {
+        if (-not $source['unread']) {
+            $count++
+            $size += $source['size']
+        }
+    }
+    if ($count -gt 2000 -or $size -gt 512 * 1024 * 1024) {
+        Stop-Ivn 'too_large' 'the backup is larger than 2000 files or 512 MiB' $folder
+    }
+}
+
+function Save-IvnFile($source, [string]$diskFolder, [int]$number) {
+    # a row of the manifest, or $null for a file below a folder that cannot be read
+    $stored = $number.ToString('0000') + '-' + $source['path'].Substring($source['path'].LastIndexOf('\') + 1)
+    $to = [IO.Path]::Combine($diskFolder, $stored)
+    try {
+        $digest = Copy-IvnFile $source['disk'] $source['path'] $to
+    } catch {
+        if ($source['named'] -or -not $_.Exception.Data.Contains('ivn_code')) {
+            throw $_.Exception
+        }
+        Remove-IvnFile $to
+        return $null
+    }
+    return @{ 'named' = $source['named']; 'path' = $source['path']; 'sha256' = $digest; 'stored' = $stored }
+}
+
+function Save-IvnFiles($sources, [string]$diskFolder) {
+    $files = New-Object System.Collections.ArrayList
+    $skipped = New-Object System.Collections.ArrayList
+    New-IvnBackupFolder $diskFolder
+    foreach ($source in $sources) {
+        $row = $null
+        if (-not $source['unread']) {
+            $row = Save-IvnFile $source $diskFolder ($files.Count + 1)
+        }
+        if ($null -eq $row) {
+            [void]$skipped.Add($source['path'])
+        } else {
+            [void]$files.Add($row)
+        }
+    }
+    $manifest = [IO.File]::Open([IO.Path]::Combine($diskFolder, 'manifest.json'), [IO.FileMode]::CreateNew)
+    Write-IvnJson $manifest @{ 'files' = $files; 'skipped' = $skipped; 'protocol' = 1 }
+    return @{ 'files' = $files; 'skipped' = $skipped }
+}
+
 function Invoke-IvnBackup($step) {
+    # everything that can be known beforehand comes first, so that a refused backup leaves nothing behind
     $folder = Get-IvnText $step 'to'
     $paths = Get-IvnTextList $step 'paths'
-    Assert-IvnBackup $folder $paths
+    $folders = New-Object System.Collections.ArrayList
+    if ($step.ContainsKey('folders')) {
+        $folders = Get-IvnTextList $step 'folders'
+    }
     $diskFolder = Get-IvnDiskPath $folder
-    $files = New-Object System.Collections.ArrayList
+    if ([IO.Directory]::Exists($diskFolder) -or [IO.File]::Exists($diskFolder)) {
+        Stop-Ivn 'exists' 'the backup folder exists already' $folder
+    }
+    $sources = Get-IvnBackupSource $paths $folders
+    Assert-IvnBackupSize $sources $folder
     try {
-        New-IvnBackupFolder $diskFolder
-        foreach ($path in $paths) {
-            $stored = ($files.Count + 1).ToString('0000') + '-' + $path.Substring($path.LastIndexOf('\') + 1)
-            $digest = Copy-IvnFile $path ([IO.Path]::Combine($diskFolder, $stored))
-            [void]$files.Add(@{ 'path' = $path; 'sha256' = $digest; 'stored' = $stored })
-        }
-        $manifest = [IO.File]::Open([IO.Path]::Combine($diskFolder, 'manifest.json'), [IO.FileMode]::CreateNew)
-        Write-IvnJson $manifest @{ 'files' = $files; 'protocol' = 1 }
+        $answer = Save-IvnFiles $sources $diskFolder
     } catch {
         if ($_.Exception.Data.Contains('ivn_code')) {
             throw $_.Exception
         }
         Stop-Ivn 'io' 'the file could not be written' $folder
     }
-    return @{ 'to' = $folder; 'files' = $files }
+    $answer['to'] = $folder
+    return $answer
+}
+
+function Get-IvnManifest([string]$from) {
+    [void](Get-IvnDiskPath $from)
+    $path = $from + '\manifest.json'
+    if (-not [IO.File]::Exists((Get-IvnDiskPath $path))) {
+        Stop-Ivn 'missing' 'the backup does not exist or is not complete' $from
+    }
+    $bytes = Read-IvnFile $path
+    try {
+        $rows = Get-IvnObjectList (ConvertFrom-IvnJson ([Text.Encoding]::ASCII.GetString($bytes))) 'files'
+        foreach ($row in $rows) {
+            [void](Get-IvnText $row 'path')
+            [void](Get-IvnText $row 'sha256')
+            [void](Get-IvnText $row 'stored')
+            if ($row['named'] -isnot [bool]) {
+                Stop-IvnArguments
+            }
+        }
+    } catch {
+        Stop-Ivn 'damaged' 'the backup is damaged' $from
+    }
+    return ,$rows
+}
+
+function Get-IvnKept([string]$from, $row) {
+    $path = $row['path']
+    try {
+        $stored = $from + '\' + $row['stored']
+        $kept = @{ 'path' = $path; 'disk' = (Get-IvnDiskPath $path); 'stored' = $stored; 'sha256' = $row['sha256'] }
+        $digest = Get-IvnDiskHash (Get-IvnDiskPath $stored) $stored
+    } catch {
+        Stop-Ivn 'damaged' 'the backup is damaged' $path
+    }
+    if (-not [string]::Equals($digest, $row['sha256'])) {
+        Stop-Ivn 'damaged' 'the backup is damaged' $path
+    }
+    return $kept
+}
+
+function Restore-IvnFile($kept) {
+    # whether there was something to put back
+    $disk = $kept['disk']
+    $there = [IO.File]::Exists($disk)
+    if ($there -and [string]::Equals((Get-IvnDiskHash $disk $kept['path']), $kept['sha256'])) {
+        return $false
+    }
+    try {
+        [void](Copy-IvnFile (Get-IvnDiskPath $kept['stored']) $kept['stored'] ($disk + '.ivn-new'))
+        if ($there) {
+            Move-IvnFileInPlace ($disk + '.ivn-new') $disk ($disk + '.ivn-old')
+            Remove-IvnFile ($disk + '.ivn-old')
+        } else {
+            [IO.File]::Move($disk + '.ivn-new', $disk)
+        }
+    } catch {
+        Remove-IvnFile ($disk + '.ivn-new')
+        Stop-Ivn 'io' 'the file could not be written' $kept['path']
+    }
+    return $true
+}
+
+function Invoke-IvnRestore($step) {
+    # every copy is checked before the first file is put back; one that fails does not keep the others from it
+    $from = Get-IvnText $step 'from'
+    $everything = $false
+    if ($step.ContainsKey('everything')) {
+        $everything = $step['everything']
+    }
+    if ($everything -isnot [bool]) {
+        Stop-IvnArguments
+    }
+    $wanted = New-Object System.Collections.ArrayList
+    foreach ($row in (Get-IvnManifest $from)) {
+        if ($everything -or $row['named']) {
+            [void]$wanted.Add((Get-IvnKept $from $row))
+        }
+    }
+    $files = New-Object System.Collections.ArrayList
+    $failure = $null
+    foreach ($kept in $wanted) {
+        try {
+            [void]$files.Add(@{ 'path' = $kept['path']; 'restored' = (Restore-IvnFile $kept) })
+        } catch {
+            if ($null -eq $failure) {
+                $failure = $_.Exception
+            }
+        }
+    }
+    if ($null -ne $failure) {
+        throw $failure
+    }
+    return @{ 'from' = $from; 'files' = $files }
+}
+
+function Invoke-IvnSnapshot($step) {
+    $folders = Get-IvnTextList $step 'folders'
+    $most = [Math]::Max(0, [Math]::Min((Get-IvnWholeNumber $step 'max_files'), 10000))
+    $missing = New-Object System.Collections.ArrayList
+    $found = New-Object System.Collections.SortedList([StringComparer]::Ordinal)
+    foreach ($folder in $folders) {
+        [void](Get-IvnDiskPath $folder)
+    }
+    foreach ($folder in $folders) {
+        $disk = Get-IvnDiskPath $folder
+        if ([IO.Directory]::Exists($disk)) {
+            Add-IvnBelow $folder $disk 8 $found
+        } else {
+            [void]$missing.Add($folder)
+        }
+    }
+    $files = New-Object System.Collections.ArrayList
+    $truncated = $false
+    foreach ($file in $found.get_Values()) {
+        if ($file['unread'] -or $files.Count -ge $most) {
+            $truncated = $true
+        } else {
+            [void]$files.Add((Get-IvnSnapshotRow $file))
+        }
+    }
+    return @{ 'files' = $files; 'missing' = $missing; 'truncated' = $truncated }
+}
+
+function Get-IvnSnapshotRow($file) {
+    $row = @{ 'path' = $file['path']; 'size' = $file['size']; 'sha256' = '' }
+    if ($file['size'] -le $LargestFile) {
+        try {
+            $row['sha256'] = Get-IvnDiskHash $file['disk'] $file['path']
+        } catch {
+            $row['sha256'] = ''  # held by a program, or gone meanwhile
+        }
+    }
+    return $row
 }
 
 function Get-IvnWanted($wanted) {
@@ -765,7 +1221,34 @@ function Invoke-IvnWriteFiles($step) {
         [void]$files.Add(@{ 'path' = $plan['path']; 'sha256' = $plan['sha256']; 'size' = $plan['bytes'].Length })
     }
     Set-IvnFiles $plans
+    foreach ($plan in $plans) {
+        $IvnRun['written'][$plan['disk']] = $plan['sha256']
+    }
     return @{ 'files' = $files }
+}
+
+function Invoke-IvnRequireUnchanged($step) {
+    $wanted = Get-IvnObjectList $step 'files'
+    foreach ($each in $wanted) {
+        [void](Get-IvnText $each 'path')
+        [void](Get-IvnText $each 'sha256')
+    }
+    foreach ($each in $wanted) {
+        $disk = Get-IvnDiskPath $each['path']
+        $known = $each['sha256']
+        $since = 'read'
+        if ($known -ceq 'written') {
+            $known = [string]$IvnRun['written'][$disk]
+            $since = 'written'
+        }
+        if ($known.Length -eq 0) {
+            Stop-Ivn 'bad_request' 'no step of this request wrote the file' $each['path']
+        }
+        if (-not [string]::Equals((Get-IvnDiskHash $disk $each['path']), $known)) {
+            Stop-Ivn 'conflict' ('the file changed since it was ' + $since) $each['path']
+        }
+    }
+    return @{}
 }
 
 function Get-IvnServiceNamed([string]$name) {
@@ -801,10 +1284,629 @@ function Invoke-IvnServiceControl($step) {
 }
 
 
+# ---- verbs about Windows itself ------------------------------------------------------------------------
+
+# the far end of a listener has no port; the word between is in the language of the machine
+$ListenerRow = New-Object regex('^\s*(TCP|UDP)\s+(\S+):(\d{1,5})\s+(?:\S+:0|\*:\*)\s+(?:\S.*\s)?(\d{1,9})\s*\z')
+
+function Get-IvnListenerRow($row, $programs) {
+    $id = [int]$row.Groups[4].Value
+    $program = ''
+    if ($programs.ContainsKey([string]$id)) {
+        $program = $programs[[string]$id]
+    }
+    return @{
+        'protocol' = $row.Groups[1].Value.ToLowerInvariant()
+        'address' = $row.Groups[2].Value.Trim([char[]]'[]')
+        'port' = [int]$row.Groups[3].Value
+        'process_id' = $id
+        'program' = $program
+    }
+}
+
+function Invoke-IvnListening($step) {
+    $programs = Get-IvnProgramTable
+    $sorted = New-Object System.Collections.SortedList([StringComparer]::Ordinal)
+    foreach ($line in (Get-IvnNetstat).Split([char[]]"`r`n", [StringSplitOptions]::RemoveEmptyEntries)) {
+        $match = $ListenerRow.Match($line)
+        if ($match.Success) {
+            $row = Get-IvnListenerRow $match $programs
+            $place = $row['protocol'] + ' ' + $row['port'].ToString('00000') + ' ' + $row['address']
+            $sorted[$place + ' ' + $row['process_id'].ToString('000000000')] = $row
+        }
+    }
+    return @{ 'ports' = $sorted.get_Values() }
+}
+
+function Get-IvnPortsAsked($step) {
+    $asked = Get-IvnObjectList $step 'ports'
+    foreach ($each in $asked) {
+        [void](Get-IvnProtocolNumber $each)
+        [void](Get-IvnPort $each)
+    }
+    return ,$asked
+}
+
+function Get-IvnProtocolNumber($step) {
+    $protocol = Get-IvnText $step 'protocol'
+    if ($protocol -ceq 'tcp') {
+        return 6
+    }
+    if ($protocol -ceq 'udp') {
+        return 17
+    }
+    Stop-IvnArguments
+}
+
+function Get-IvnPort($step) {
+    $port = Get-IvnWholeNumber $step 'port'
+    if ($port -lt 1 -or $port -gt 65535) {
+        Stop-IvnArguments
+    }
+    return $port
+}
+
+function Test-IvnPortCovered([string]$ports, [long]$port) {
+    # "80", "80,443", "2000-2010", "*"; words such as RPC are no fixed port
+    if ($ports -ceq '' -or $ports -ceq '*') {
+        return $true
+    }
+    foreach ($part in $ports.Split([char[]]',')) {
+        $range = [regex]::Match($part, '^\s*(\d{1,5})(?:\s*-\s*(\d{1,5}))?\s*\z')
+        if ($range.Success) {
+            $first = [long]$range.Groups[1].Value
+            $last = $first
+            if ($range.Groups[2].Success) {
+                $last = [long]$range.Groups[2].Value
+            }
+            if ($port -ge $first -and $port -le $last) {
+                return $true
+            }
+        }
+    }
+    return $false
+}
+
+function Test-IvnRuleAsked($rule, $asked) {
+    if ($rule['name'].StartsWith('ivn-provision ', [StringComparison]::OrdinalIgnoreCase)) {
+        return $true
+    }
+    foreach ($each in $asked) {
+        $same = $rule['protocol'] -eq 256 -or $rule['protocol'] -eq (Get-IvnProtocolNumber $each)
+        if ($same -and (Test-IvnPortCovered $rule['local_ports'] $each['port'])) {
+            return $true
+        }
+    }
+    return $false
+}
+
+function Get-IvnProfileNames([int]$mask) {
+    $names = New-Object System.Collections.ArrayList
+    foreach ($each in @(@(1, 'domain'), @(2, 'private'), @(4, 'public'))) {
+        if ($mask -band $each[0]) {
+            [void]$names.Add($each[1])
+        }
+    }
+    return ,$names
+}
+
+function Get-IvnRuleRow($rule) {
+    $protocols = @{ '6' = 'tcp'; '17' = 'udp'; '256' = 'any' }
+    $actions = @{ 'True' = 'allow'; 'False' = 'block' }
+    $ports = $rule['local_ports']
+    if ($ports -ceq '') {
+        $ports = '*'
+    }
+    $protocol = $protocols[[string]$rule['protocol']]
+    if ($null -eq $protocol) {
+        $protocol = 'other'
+    }
+    return @{
+        'name' = $rule['name']
+        'protocol' = $protocol
+        'port' = $ports
+        'enabled' = $rule['enabled']
+        'action' = $actions[[string]$rule['allow']]
+        'profiles' = (Get-IvnProfileNames $rule['profiles'])
+        'program' = $rule['program']
+        'service' = $rule['service']
+        'remote' = $rule['remote']
+    }
+}
+
+function Invoke-IvnFirewall($step) {
+    $asked = Get-IvnPortsAsked $step
+    try {
+        $state = Get-IvnFirewallState
+        $table = Get-IvnFirewallTable
+    } catch {
+        Stop-Ivn 'unavailable' 'the Windows firewall does not answer'
+    }
+    $sorted = New-Object System.Collections.SortedList([StringComparer]::Ordinal)
+    foreach ($rule in $table) {
+        if (Test-IvnRuleAsked $rule $asked) {
+            # the number keeps rules of one name apart, in the order of the firewall
+            $sorted[$rule['name'] + [char]0 + $sorted.Count.ToString('00000')] = Get-IvnRuleRow $rule
+        }
+    }
+    $profiles = New-Object System.Collections.ArrayList
+    $active = Get-IvnProfileNames $state['active']
+    $enabled = Get-IvnProfileNames $state['enabled']
+    foreach ($name in 'domain', 'private', 'public') {
+        [void]$profiles.Add(@{ 'name' = $name; 'enabled' = $enabled.Contains($name); 'active' = $active.Contains($name) })
+    }
+    return @{ 'profiles' = $profiles; 'overridden' = $state['overridden']; 'rules' = $sorted.get_Values() }
+}
+
+function Get-IvnFlag($step, [string]$name) {
+    # optional, and then true
+    if (-not $step.ContainsKey($name)) {
+        return $true
+    }
+    if ($step[$name] -isnot [bool]) {
+        Stop-IvnArguments
+    }
+    return $step[$name]
+}
+
+function Get-IvnOwnRule($step) {
+    # only ever a rule of our own naming
+    $name = Get-IvnText $step 'name'
+    if ($name -cnotmatch '^ivn-provision [A-Za-z0-9][A-Za-z0-9 ._-]{0,79}\z') {
+        Stop-IvnArguments
+    }
+    return @{
+        'name' = $name
+        'protocol' = (Get-IvnProtocolNumber $step)
+        'local_ports' = [string](Get-IvnPort $step)
+        'enabled' = (Get-IvnFlag $step 'enabled')
+        'allow' = (Get-IvnFlag $step 'allow')
+    }
+}
+
+function Invoke-IvnFirewallRule($step) {
+    $action = Get-IvnText $step 'action'
+    $wanted = Get-IvnOwnRule $step
+    if ([Array]::IndexOf(@('add', 'remove'), $action) -lt 0) {
+        Stop-IvnArguments
+    }
+    try {
+        foreach ($rule in (Get-IvnFirewallTable)) {
+            if ([string]::Equals($rule['name'], $wanted['name'], [StringComparison]::OrdinalIgnoreCase)) {
+                Remove-IvnFirewallRule $wanted['name']
+            }
+        }
+        if ($action -ceq 'add') {
+            Add-IvnFirewallRule $wanted
+        }
+    } catch {
+        Stop-Ivn 'refused' ('Windows refused to change the firewall rule: ' + $wanted['name'])
+    }
+    return @{ 'name' = $wanted['name']; 'present' = ($action -ceq 'add') }
+}
+
+function Invoke-IvnServiceConfig($step) {
+    $name = Get-IvnText $step 'name'
+    $mode = Get-IvnText $step 'start_mode'
+    $words = @{ 'Auto' = 'Automatic'; 'Manual' = 'Manual'; 'Disabled' = 'Disabled' }
+    if ([Array]::IndexOf(@('Auto', 'Manual', 'Disabled'), $mode) -lt 0) {
+        Stop-IvnArguments
+    }
+    $service = Get-IvnServiceNamed $name
+    if (-not [string]::Equals($service['start_mode'], $mode) -and -not (Set-IvnStartMode $service['name'] $words[$mode])) {
+        Stop-Ivn 'refused' ('Windows refused to change the start mode of the service: ' + $name)
+    }
+    return @{ 'name' = $name; 'start_mode' = $mode }
+}
+
+function Invoke-IvnWindows($step) {
+    $time = Get-IvnTimeTable
+    $servers = New-Object System.Collections.ArrayList
+    foreach ($server in [regex]::Split($time['servers'], '[ \t]+')) {
+        # host,flags
+        $name = $server.Split([char[]]',')[0]
+        if ($name -cne '') {
+            [void]$servers.Add($name)
+        }
+    }
+    $sorted = New-Object System.Collections.SortedList([StringComparer]::Ordinal)
+    foreach ($disk in (Get-IvnDiskTable)) {
+        $sorted[$disk['drive']] = $disk
+    }
+    return @{
+        'dotnet' = (Get-IvnDotNetTable)
+        'time_type' = $time['type']
+        'time_servers' = $servers
+        'time_service' = $time['state']
+        'disks' = $sorted.get_Values()
+    }
+}
+
+
+function Get-IvnRunningProcess([string]$name, [string]$otherwise) {
+    $service = Get-IvnServiceNamed $name
+    if ($service['state'] -cne 'Running') {
+        Stop-Ivn 'check_failed' ($otherwise + ': ' + $name)
+    }
+    return $service['process_id']
+}
+
+function Invoke-IvnRequireRunning($step) {
+    $names = Get-IvnTextList $step 'names'
+    $seconds = [Math]::Max(0, [Math]::Min((Get-IvnWholeNumber $step 'stable_seconds'), 3600))
+    $before = New-Object System.Collections.ArrayList
+    foreach ($name in $names) {
+        [void]$before.Add((Get-IvnRunningProcess $name 'the service is not running'))
+    }
+    Wait-Ivn ($seconds * 1000)
+    for ($at = 0; $at -lt $names.Count; $at++) {
+        if ((Get-IvnRunningProcess $names[$at] 'the service did not stay running') -ne $before[$at]) {
+            Stop-Ivn 'check_failed' ('the service did not stay running: ' + $names[$at])
+        }
+    }
+    return @{}
+}
+
+
+# ---- verbs on logs -----------------------------------------------------------------------------------
+
+function New-IvnMatcher([string]$pattern, [Text.RegularExpressions.RegexOptions]$options) {
+    try {
+        return (New-Object regex($pattern, $options))
+    } catch {
+        Stop-IvnArguments
+    }
+}
+
+function Get-IvnLogs([string]$diskFolder, $matcher) {
+    $sorted = New-Object System.Collections.SortedList([StringComparer]::Ordinal)
+    if ([IO.Directory]::Exists($diskFolder)) {
+        foreach ($file in (New-Object IO.DirectoryInfo($diskFolder)).GetFiles()) {
+            if ($matcher.IsMatch($file.Name)) {
+                $sorted[$file.Name] = $file
+            }
+        }
+    }
+    return ,$sorted.get_Values()
+}
+
+function Get-IvnLogsAsked($step) {
+    $folder = Get-IvnText $step 'folder'
+    $pattern = Get-IvnText $step 'pattern'
+    $matcher = New-IvnMatcher $pattern 'IgnoreCase, CultureInvariant'
+    return @{ 'folder' = $folder; 'pattern' = $pattern; 'matcher' = $matcher }
+}
+
+function Invoke-IvnMarkLogs($step) {
+    $asked = Get-IvnLogsAsked $step
+    $disk = Get-IvnDiskPath $asked['folder']
+    $sizes = New-Object System.Collections.Hashtable([StringComparer]::Ordinal)
+    foreach ($file in (Get-IvnLogs $disk $asked['matcher'])) {
+        $sizes[$file.Name] = $file.Length
+    }
+    $IvnRun['marks'][$disk + [char]0 + $asked['pattern']] = $sizes
+    return @{ 'files' = $sizes.Count }
+}
+
+function Read-IvnPiece($stream, [long]$start, [long]$count) {
+    $bytes = New-Object byte[] ([int]$count)
+    [void]$stream.Seek($start, [IO.SeekOrigin]::Begin)
+    $at = 0
+    do {
+        $got = $stream.Read($bytes, $at, $bytes.Length - $at)
+        $at += $got
+    } while ($got -gt 0)
+    return ,$bytes
+}
+
+function Get-IvnAddedText($file, [string]$path, [long]$marked, [long]$most) {
+    # what was added since the mark, as @(bytes, text); a log that is shorter than it was began anew
+    $stream = Open-IvnDiskFile $file.FullName $path
+    try {
+        $start = [long]0
+        if ($marked -le $stream.Length) {
+            $start = $marked
+        }
+        $encoding = [Text.Encoding]::UTF8
+        $mark = Read-IvnPiece $stream 0 ([Math]::Min(2, $stream.Length))
+        if ($mark.Length -eq 2 -and $mark[0] -eq 0xFF -and $mark[1] -eq 0xFE) {
+            $encoding = [Text.Encoding]::Unicode
+            $start -= $start % 2
+        }
+        if ($start -eq $stream.Length) {
+            return $null
+        }
+        $bytes = Read-IvnPiece $stream $start ([Math]::Min($most, $stream.Length - $start))
+        return @{ 'bytes' = $bytes.Length; 'text' = $encoding.GetString($bytes) }
+    } finally {
+        $stream.Close()
+    }
+}
+
+function Assert-IvnCleanLog([string]$text, $errors, [string]$path) {
+    foreach ($line in [regex]::Split($text, '[\r\n]+')) {
+        if ($errors.IsMatch($line.Substring(0, [Math]::Min(4096, $line.Length)))) {
+            $shown = Hide-IvnLogSecret $line
+            $shown = $shown.Substring(0, [Math]::Min(200, $shown.Length))
+            Stop-Ivn 'check_failed' ('the log says: ' + $shown) $path
+        }
+    }
+}
+
+function Hide-IvnLogSecret([string]$line) {
+    $line = [regex]::Replace($line, '(://)[^/@ \t]*@', '$1***@')
+    $word = '(?:[Pp][Aa][Ss][Ss](?:[Ww][Oo][Rr])?[Dd]|[Pp][Aa][Ss][Ss][Pp][Hh][Rr][Aa][Ss][Ee]|[Pp][Ww][Dd]' +
+        '|[Ss][Ee][Cc][Rr][Ee][Tt]|[Tt][Oo][Kk][Ee][Nn])'
+    return [regex]::Replace($line, '(' + $word + '[^ \t=:]{0,20}[ \t]*[=:][ \t]*)[^ \t]+', '$1***')
+}
+
+function Invoke-IvnRequireCleanLogs($step) {
+    $asked = Get-IvnLogsAsked $step
+    $errors = New-IvnMatcher (Get-IvnText $step 'error_pattern') 'CultureInvariant'
+    $disk = Get-IvnDiskPath $asked['folder']
+    $sizes = $IvnRun['marks'][$disk + [char]0 + $asked['pattern']]
+    if ($null -eq $sizes) {
+        Stop-Ivn 'bad_request' 'the logs were not marked' $asked['folder']
+    }
+    $files = New-Object System.Collections.ArrayList
+    $left = [long]4 * 1024 * 1024
+    foreach ($file in (Get-IvnLogs $disk $asked['matcher'])) {
+        $path = $asked['folder'].TrimEnd([char[]]'\') + '\' + $file.Name
+        $added = Get-IvnAddedText $file $path ([long]$sizes[$file.Name]) $left
+        if ($null -ne $added) {
+            Assert-IvnCleanLog $added['text'] $errors $path
+            [void]$files.Add(@{ 'path' = $path; 'bytes' = $added['bytes'] })
+            $left -= $added['bytes']
+        }
+    }
+    return @{ 'files' = $files }
+}
+
+
+# ---- verbs that ask a web server of this machine -----------------------------------------------------
+
+function Get-IvnHttpHeaders($step) {
+    $headers = $step['headers']
+    if ($headers -isnot [System.Collections.Hashtable]) {
+        Stop-IvnArguments
+    }
+    foreach ($name in $headers.get_Keys()) {
+        $known = $name.ToLowerInvariant() -cmatch '^(?:accept|content-type|soapaction|user-agent|x-[a-z0-9-]{1,40})\z'
+        if (-not $known -or (Get-IvnText $headers $name) -cnotmatch '^[ -~]*\z') {
+            Stop-IvnArguments
+        }
+    }
+    return $headers
+}
+
+function Get-IvnHttpAsked($step) {
+    $asked = @{ 'headers' = (Get-IvnHttpHeaders $step); 'body' = (ConvertFrom-IvnBase64 $step['body']) }
+    foreach ($name in 'method', 'path', 'username', 'password') {
+        $asked[$name] = Get-IvnText $step $name
+    }
+    foreach ($name in 'port', 'timeout_seconds', 'max_bytes') {
+        $asked[$name] = Get-IvnWholeNumber $step $name
+    }
+    $plain = $asked['path'] -cmatch '^/[A-Za-z0-9._~/?&=%+,:;@!$()*-]*\z' -and -not $asked['username'].Contains(':')
+    if (-not $plain -or [Array]::IndexOf(@('GET', 'POST'), $asked['method']) -lt 0) {
+        Stop-IvnArguments
+    }
+    foreach ($range in @(@('port', 1, 65535), @('timeout_seconds', 1, 600), @('max_bytes', 0, $LargestFile))) {
+        if ($asked[$range[0]] -lt $range[1] -or $asked[$range[0]] -gt $range[2]) {
+            Stop-IvnArguments
+        }
+    }
+    return $asked
+}
+
+function New-IvnHttpRequest($asked, [int]$milliseconds) {
+    # to this machine only; no proxy, no redirect, credentials without being asked for them
+    $request = [Net.WebRequest]::Create('http://127.0.0.1:' + [string]$asked['port'] + $asked['path'])
+    $request.Method = $asked['method']
+    $request.Proxy = $null
+    $request.AllowAutoRedirect = $false
+    $request.KeepAlive = $false
+    $request.ServicePoint.Expect100Continue = $false
+    $request.Timeout = $milliseconds
+    $request.ReadWriteTimeout = $milliseconds
+    foreach ($name in $asked['headers'].get_Keys()) {
+        $value = $asked['headers'][$name]
+        switch ($name) {
+            'Accept' { $request.Accept = $value }
+            'Content-Type' { $request.ContentType = $value }
+            'User-Agent' { $request.UserAgent = $value }
+            default { $request.Headers.Set($name, $value) }
+        }
+    }
+    if ($asked['username'] -cne '') {
+        $pair = [Text.Encoding]::UTF8.GetBytes($asked['username'] + ':' + $asked['password'])
+        $request.Headers.Set('Authorization', 'Basic ' + [Convert]::ToBase64String($pair))
+    }
+    return $request
+}
+
+function Get-IvnHttpResponse($asked, [int]$milliseconds) {
+    try {
+        $request = New-IvnHttpRequest $asked $milliseconds
+        if ($asked['body'].Length -gt 0) {
+            $out = $request.GetRequestStream()
+            $out.Write($asked['body'], 0, $asked['body'].Length)
+            $out.Close()
+        }
+        return $request.GetResponse()
+    } catch {
+        $failure = $_.Exception
+        while ($null -ne $failure -and $failure -isnot [Net.WebException]) {
+            $failure = $failure.InnerException
+        }
+        if ($null -ne $failure -and $null -ne $failure.Response) {
+            return $failure.Response  # a status of 400 or more
+        }
+        if ($null -ne $failure -and [string]$failure.Status -ceq 'Timeout') {
+            Stop-Ivn 'timeout' ('no HTTP answer in time at port ' + [string]$asked['port'])
+        }
+        Stop-Ivn 'unreachable' ('no HTTP answer at port ' + [string]$asked['port'])
+    }
+}
+
+function Read-IvnHttpBody($response, $asked, [DateTime]$deadline) {
+    $body = New-Object IO.MemoryStream
+    $piece = New-Object byte[] 65536
+    try {
+        $stream = $response.GetResponseStream()
+        while (($count = $stream.Read($piece, 0, $piece.Length)) -gt 0) {
+            $body.Write($piece, 0, $count)
+            if ($body.Length -gt $asked['max_bytes'] -or [DateTime]::UtcNow -gt $deadline) {
+                break
+            }
+        }
+    } catch {
+        Stop-Ivn 'unreachable' ('no HTTP answer at port ' + [string]$asked['port'])
+    } finally {
+        $response.Close()
+    }
+    if ($body.Length -gt $asked['max_bytes']) {
+        Stop-Ivn 'too_large' ('the answer is larger than ' + [string]$asked['max_bytes'] + ' bytes')
+    }
+    if ($count -gt 0) {
+        Stop-Ivn 'timeout' ('no HTTP answer in time at port ' + [string]$asked['port'])
+    }
+    return ,$body.ToArray()
+}
+
+function Send-IvnHttp($asked, [DateTime]$deadline) {
+    $left = [int][Math]::Max(1000, ($deadline - [DateTime]::UtcNow).TotalMilliseconds)
+    $deadline = [DateTime]::UtcNow.AddMilliseconds($left)
+    $response = Get-IvnHttpResponse $asked $left
+    $answer = @{ 'status' = [int]$response.StatusCode; 'content_type' = [string]$response.Headers['Content-Type'] }
+    $answer['body'] = Read-IvnHttpBody $response $asked $deadline
+    return $answer
+}
+
+function Invoke-IvnHttp($step) {
+    $asked = Get-IvnHttpAsked $step
+    return (Send-IvnHttp $asked ([DateTime]::UtcNow.AddSeconds($asked['timeout_seconds'])))
+}
+
+function Assert-IvnHttp($answer, [long]$status, $contains) {
+    if ($answer['status'] -ne $status) {
+        Stop-Ivn 'check_failed' ('the status is ' + [string]$answer['status'] + ', not ' + [string]$status)
+    }
+    $text = [Text.Encoding]::UTF8.GetString($answer['body'])
+    foreach ($each in $contains) {
+        if ($text.IndexOf($each, [StringComparison]::Ordinal) -lt 0) {
+            Stop-Ivn 'check_failed' ('the answer lacks: ' + $each)
+        }
+    }
+}
+
+function Invoke-IvnRequireHttp($step) {
+    # again and again until it is as wanted or the time is over: a server listens some time after its service runs
+    $asked = Get-IvnHttpAsked $step
+    $status = Get-IvnWholeNumber $step 'status'
+    $contains = Get-IvnTextList $step 'contains'
+    $deadline = [DateTime]::UtcNow.AddSeconds($asked['timeout_seconds'])
+    while ($true) {
+        try {
+            Assert-IvnHttp (Send-IvnHttp $asked $deadline) $status $contains
+            return @{ 'status' = $status }
+        } catch {
+            if ([DateTime]::UtcNow -ge $deadline) {
+                throw $_.Exception
+            }
+        }
+        Wait-Ivn 500
+    }
+}
+
+
+# ---- one request that changes something at a time ----------------------------------------------------
+
+$IvnMutating = @('backup', 'write_files', 'restore', 'service_control', 'service_config', 'firewall_rule')
+
+function Test-IvnMutating($steps) {
+    foreach ($step in $steps) {
+        if ([Array]::IndexOf($IvnMutating, $step['verb']) -ge 0) {
+            return $true
+        }
+        if ($step.ContainsKey('undo') -and (Test-IvnMutating $step['undo'])) {
+            return $true
+        }
+    }
+    return $false
+}
+
+function Open-IvnLock([string]$diskPath) {
+    # nobody else can open the file while it is open here; Windows closes it when the process ends, however it ends
+    $folder = [IO.Path]::GetDirectoryName($diskPath)
+    if ([IO.Directory]::Exists($diskPath)) {
+        Stop-Ivn 'io' 'the lock file could not be opened' $LockFile
+    }
+    for ($try = 0; $try -lt 5; $try++) {
+        try {
+            if (-not [IO.Directory]::Exists($folder)) {
+                New-IvnBackupFolder $folder
+            }
+            return [IO.File]::Open($diskPath, [IO.FileMode]::OpenOrCreate, [IO.FileAccess]::ReadWrite, [IO.FileShare]::None)
+        } catch {
+            if ($_.Exception.GetBaseException() -isnot [IO.IOException]) {
+                Stop-Ivn 'io' 'the lock file could not be opened' $LockFile
+            }
+        }
+        Start-Sleep -Milliseconds 100
+    }
+    Stop-Ivn 'locked_by_agent' 'another run of the agent is at work'
+}
+
+function Test-IvnLockFree([string]$diskPath) {
+    if (-not [IO.File]::Exists($diskPath)) {
+        return $true
+    }
+    try {
+        [IO.File]::Open($diskPath, [IO.FileMode]::Open, [IO.FileAccess]::Read, [IO.FileShare]::Read).Close()
+    } catch {
+        return $false
+    }
+    return $true
+}
+
+function Invoke-IvnWaitIdle($step) {
+    $seconds = [Math]::Max(0, [Math]::Min((Get-IvnWholeNumber $step 'timeout_seconds'), 3600))
+    $deadline = [DateTime]::UtcNow.AddSeconds($seconds)
+    $diskPath = Get-IvnDiskPath $LockFile
+    while ($null -eq $IvnRun['lock'] -and -not (Test-IvnLockFree $diskPath)) {
+        if ([DateTime]::UtcNow -ge $deadline) {
+            return @{ 'idle' = $false }
+        }
+        Start-Sleep -Milliseconds 250
+    }
+    return @{ 'idle' = $true }
+}
+
+function Enter-IvnLock($steps, $always) {
+    if (-not (Test-IvnMutating $steps) -and -not (Test-IvnMutating $always)) {
+        return
+    }
+    try {
+        $IvnRun['lock'] = Open-IvnLock (Get-IvnDiskPath $LockFile)
+    } catch {
+        $IvnRun['barred'] = ConvertTo-IvnError $_
+    }
+}
+
+function Exit-IvnLock {
+    if ($null -ne $IvnRun['lock']) {
+        $IvnRun['lock'].Close()
+    }
+}
+
+
 # ---- the run -----------------------------------------------------------------------------------------
 
 $IvnVerbs = @('facts', 'file_versions', 'read_files', 'services', 'require_not_running', 'processes', 'backup',
-    'write_files', 'service_control')
+    'write_files', 'service_control', 'wait_idle', 'restore', 'require_unchanged', 'require_running', 'mark_logs',
+    'require_clean_logs', 'snapshot', 'http', 'require_http',
+    'listening', 'firewall', 'firewall_rule', 'service_config', 'windows')
 
 function Invoke-IvnVerb([string]$verb, $step) {
     if ([Array]::IndexOf($IvnVerbs, $verb) -lt 0) {
@@ -820,6 +1922,20 @@ function Invoke-IvnVerb([string]$verb, $step) {
         'backup' { return (Invoke-IvnBackup $step) }
         'write_files' { return (Invoke-IvnWriteFiles $step) }
         'service_control' { return (Invoke-IvnServiceControl $step) }
+        'wait_idle' { return (Invoke-IvnWaitIdle $step) }
+        'restore' { return (Invoke-IvnRestore $step) }
+        'require_unchanged' { return (Invoke-IvnRequireUnchanged $step) }
+        'require_running' { return (Invoke-IvnRequireRunning $step) }
+        'mark_logs' { return (Invoke-IvnMarkLogs $step) }
+        'require_clean_logs' { return (Invoke-IvnRequireCleanLogs $step) }
+        'snapshot' { return (Invoke-IvnSnapshot $step) }
+        'http' { return (Invoke-IvnHttp $step) }
+        'require_http' { return (Invoke-IvnRequireHttp $step) }
+        'listening' { return (Invoke-IvnListening $step) }
+        'firewall' { return (Invoke-IvnFirewall $step) }
+        'firewall_rule' { return (Invoke-IvnFirewallRule $step) }
+        'service_config' { return (Invoke-IvnServiceConfig $step) }
+        'windows' { return (Invoke-IvnWindows $step) }
     }
 }
 
@@ -830,6 +1946,9 @@ function New-IvnSkip($step) {
 
 function Invoke-IvnStep($step) {
     $verb = [string]$step['verb']
+    if ($null -ne $IvnRun['barred']) {
+        return @{ 'verb' = $verb; 'ok' = $false; 'error' = $IvnRun['barred'] }
+    }
     try {
         $result = Invoke-IvnVerb $verb $step
         $result['verb'] = $verb
@@ -840,21 +1959,34 @@ function Invoke-IvnStep($step) {
     }
 }
 
-function Invoke-IvnSteps($steps, [bool]$stopAtFailure) {
+function Invoke-IvnSteps($steps) {
+    # the answers, and those of what is undone after a failure: the failed step's first, then backwards
     $entries = New-Object System.Collections.ArrayList
-    $failed = $false
-    foreach ($step in $steps) {
-        if ($failed -and $stopAtFailure) {
-            $entry = New-IvnSkip $step
-        } else {
-            $entry = Invoke-IvnStep $step
+    $failed = -1
+    for ($at = 0; $at -lt $steps.Count; $at++) {
+        if ($failed -ge 0) {
+            [void]$entries.Add((New-IvnSkip $steps[$at]))
+            continue
         }
-        if (-not $entry['ok']) {
-            $failed = $true
-        }
+        $entry = Invoke-IvnStep $steps[$at]
         [void]$entries.Add($entry)
+        if (-not $entry['ok']) {
+            $failed = $at
+        }
     }
-    return ,$entries
+    return @{ 'steps' = $entries; 'undone' = (Undo-IvnSteps $steps $failed) }
+}
+
+function Undo-IvnSteps($steps, [int]$failed) {
+    $undone = New-Object System.Collections.ArrayList
+    for ($at = $failed; $at -ge 0 -and $null -eq $IvnRun['barred']; $at--) {
+        if ($steps[$at].ContainsKey('undo')) {
+            foreach ($step in $steps[$at]['undo']) {
+                [void]$undone.Add((Invoke-IvnStep $step))
+            }
+        }
+    }
+    return ,$undone
 }
 
 function Get-IvnMarker($request) {
@@ -865,7 +1997,22 @@ function Get-IvnMarker($request) {
     return $marker
 }
 
-function Get-IvnSteps($request, [string]$name) {
+function Assert-IvnStep($step, [bool]$mayUndo) {
+    if ($step -isnot [System.Collections.Hashtable] -or $step['verb'] -isnot [string]) {
+        Stop-Ivn 'bad_request' 'each step must be an object with a verb'
+    }
+    if (-not $step.ContainsKey('undo')) {
+        return
+    }
+    if (-not $mayUndo -or $step['undo'] -isnot [System.Collections.ArrayList]) {
+        Stop-Ivn 'bad_request' 'undo must be a list, and belongs to steps only'
+    }
+    foreach ($each in $step['undo']) {
+        Assert-IvnStep $each $false
+    }
+}
+
+function Get-IvnSteps($request, [string]$name, [bool]$mayUndo) {
     if (-not $request.ContainsKey($name)) {
         return ,(New-Object System.Collections.ArrayList)
     }
@@ -873,9 +2020,7 @@ function Get-IvnSteps($request, [string]$name) {
         Stop-Ivn 'bad_request' 'steps and always must be lists'
     }
     foreach ($step in $request[$name]) {
-        if ($step -isnot [System.Collections.Hashtable] -or $step['verb'] -isnot [string]) {
-            Stop-Ivn 'bad_request' 'each step must be an object with a verb'
-        }
+        Assert-IvnStep $step $mayUndo
     }
     return ,$request[$name]
 }
@@ -904,19 +2049,27 @@ function Send-IvnReply([string]$marker, $reply) {
 
 function Invoke-IvnRequest([string]$text) {
     $marker = 'BADREQUESTBADREQUEST'
-    $reply = @{ 'agent' = $AgentVersion; 'protocol' = 1; 'steps' = @(); 'always' = @() }
+    $reply = @{ 'agent' = $AgentVersion; 'protocol' = 1; 'steps' = @(); 'undone' = @(); 'always' = @() }
     try {
         $request = ConvertFrom-IvnJson $text
         $marker = Get-IvnMarker $request
         Assert-IvnProtocol $request
-        $steps = Get-IvnSteps $request 'steps'
-        $always = Get-IvnSteps $request 'always'
-        $reply['steps'] = Invoke-IvnSteps $steps $true
-        $reply['always'] = Invoke-IvnSteps $always $false
+        $steps = Get-IvnSteps $request 'steps' $true
+        $always = Get-IvnSteps $request 'always' $false
+        Enter-IvnLock $steps $always
+        $done = Invoke-IvnSteps $steps
+        $reply['steps'] = $done['steps']
+        $reply['undone'] = $done['undone']
+        $last = New-Object System.Collections.ArrayList
+        foreach ($step in $always) {
+            [void]$last.Add((Invoke-IvnStep $step))
+        }
+        $reply['always'] = $last
     } catch {
         $reply['error'] = ConvertTo-IvnError $_
     }
     Send-IvnReply $marker $reply
+    Exit-IvnLock
 }
 
 

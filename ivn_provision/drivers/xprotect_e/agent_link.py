@@ -12,7 +12,7 @@ from ivn_provision.drivers.xprotect_e import bootstrap
 from ivn_provision.errors import Conflict, ProtocolFault, Refused, TargetError
 from ivn_provision.transports.breaker import Attempt
 from ivn_provision.transports.deadline import Deadline
-from ivn_provision.transports.winrm import WinRm, WinRmSettings
+from ivn_provision.transports.remote import CommandResult, ConnectionLost, Way, uncertain
 
 Step = Mapping[str, Any]
 Answer = Mapping[str, Any]
@@ -42,34 +42,78 @@ class AgentLink(Protocol):
         ...
 
 
-class WinRmAgent:
-    """The agent over WinRM: each call is one connection, one shell, one process."""
+class RemoteAgent:
+    """The agent at the end of a way, WinRM or SSH: each call is one connection and one process."""
 
     def __init__(
         self,
-        settings: WinRmSettings,
+        way: Way,
         *,
         is_loopback: bool,
         deadline: Callable[[], Deadline],
         guard: Callable[[], AbstractContextManager[Attempt]],
     ) -> None:
-        self.endpoint = settings.endpoint
+        self.endpoint = way.endpoint
         self.is_loopback = is_loopback
-        self._settings = settings
+        self._way = way
         self._deadline = deadline
         self._guard = guard
 
     def call(self, steps: Sequence[Step], always: Sequence[Step] = (), *, writes: bool = False) -> Reply:
-        del writes
+        """See AgentLink. A read is asked once more, within the same deadline, when its line broke."""
         marker = secrets.token_hex(16)
         request = {"protocol": 1, "marker": marker, "steps": list(steps), "always": list(always)}
-        command, arguments = bootstrap.command_line()
         payload = bootstrap.stdin_payload(bootstrap.agent_text(), request)
-        pieces = bootstrap.split_sends(payload)
-        with self._guard() as attempt:
-            result = WinRm(self._settings, self._deadline()).run(command, arguments, pieces, attempt)
-        reply = bootstrap.decode_reply(result.stdout, marker, result.stderr)
-        return Reply(_answers(reply, "steps", len(steps)), _answers(reply, "undone"), _answers(reply, "always", len(always)))
+        deadline = self._deadline()
+
+        def once() -> Reply:
+            with self._guard() as attempt:
+                result = self._ran(bootstrap.split_sends(payload), deadline, attempt, writes=writes)
+            reply = self._decoded(result, marker, writes=writes)
+            counts = (len(steps), len(always))
+            return _reply(reply, counts)
+
+        try:
+            return _once_more(once, writes=writes)
+        except ConnectionLost as lost:
+            raise lost.plain() from lost
+
+    def _ran(
+        self, stdin: Sequence[bytes], deadline: Deadline, attempt: Attempt, *, writes: bool
+    ) -> CommandResult:
+        command, arguments = bootstrap.command_line()
+        return self._way.shell(deadline).run(command, arguments, stdin, attempt, writes=writes)
+
+    def _decoded(self, result: CommandResult, marker: str, *, writes: bool) -> dict[str, Any]:
+        try:
+            return bootstrap.decode_reply(result.stdout, marker, result.stderr)
+        except ProtocolFault as fault:
+            if writes:
+                raise uncertain(fault, self.endpoint) from fault
+            if result.resumed:
+                raise ConnectionLost(
+                    f"{self.endpoint} broke the connection, and a part of the answer is lost",
+                    endpoint=self.endpoint,
+                    next_step="try again",
+                ) from fault
+            raise
+
+
+def _once_more(once: Callable[[], Reply], *, writes: bool) -> Reply:
+    """Reads do no harm twice; a write goes out once."""
+    try:
+        return once()
+    except ConnectionLost:
+        if writes:
+            raise
+    return once()
+
+
+def _reply(reply: Mapping[str, Any], counts: tuple[int, int]) -> Reply:
+    steps, always = counts
+    return Reply(
+        _answers(reply, "steps", steps), _answers(reply, "undone"), _answers(reply, "always", always)
+    )
 
 
 def _answers(reply: Mapping[str, Any], name: str, count: int | None = None) -> list[Answer]:
@@ -106,6 +150,8 @@ def _error(code: str, message: str, path: str) -> TargetError:
         "missing": "is XProtect installed there, and is it the product that nvr.product names?",
         "timeout": "look at the service on the recorder: it did not stop or start in time",
         "io": "look at free space and rights on the recorder; the file there is as it was",
+        "locked_by_agent": "wait until the other run is done, then run the command again",
+        "too_large": "move what does not belong to the configuration out of its folder, then run apply again",
     }
     return Refused(
         f"the recorder's agent could not do a step: {message}",

@@ -32,7 +32,7 @@ __all__ = [
     "stdin_payload",
 ]
 
-AGENT_VERSION = "1.0.0"
+AGENT_VERSION = "1.1.0"
 LONGEST_LINE = 8191
 """Characters that cmd.exe takes, the program's name included."""
 SEND_LIMIT = 112_128
@@ -131,7 +131,7 @@ def _checked_shape(reply: bytes) -> dict[str, Any]:
         value = json.loads(reply)
     except (ValueError, RecursionError) as error:
         raise _fault(f"the agent's reply is not JSON: {error}") from error
-    lists = [value.get(name) for name in ("steps", "always")] if isinstance(value, dict) else []
+    lists = [value.get(name) for name in ("steps", "undone", "always")] if isinstance(value, dict) else []
     if not lists or not all(
         isinstance(each, list) and all(isinstance(e, dict) for e in each) for each in lists
     ):

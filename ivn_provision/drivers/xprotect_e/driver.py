@@ -1,7 +1,7 @@
 """The `xprotect_e` driver: XProtect Professional / Enterprise, read and written through the agent.
 
-Reading is one remote process. Writing is one more: refuse while the Management Application runs, back
-up, stop services, compare-and-swap, start services again on every path.
+Reading is one remote process (`reading.py`). Writing is one more, and is undone there if a check fails
+(`writing.py`). What can be read and written at all is said by a layout; without one, all is by hand.
 """
 
 from __future__ import annotations
@@ -9,216 +9,180 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from datetime import datetime
 
 from ivn_provision.drivers.base import Outcome
-from ivn_provision.drivers.xprotect_e.agent_link import AgentLink, Answer, Step, failure
+from ivn_provision.drivers.xprotect_e.agent_link import AgentLink
 from ivn_provision.drivers.xprotect_e.edit import splices_for
-from ivn_provision.drivers.xprotect_e.layout import Layout, choose
+from ivn_provision.drivers.xprotect_e.image_server import Login, camera_check, observations
+from ivn_provision.drivers.xprotect_e.layout import Layout
+from ivn_provision.drivers.xprotect_e.layout_set import Layouts
 from ivn_provision.drivers.xprotect_e.live import resources_of
-from ivn_provision.drivers.xprotect_e.xml_document import Document, Splice, apply_splices, parse
-from ivn_provision.errors import PartlyApplied, ProtocolFault, Refused
+from ivn_provision.drivers.xprotect_e.reading import Reading, question_of, understood
+from ivn_provision.drivers.xprotect_e.windows import windows_facts, windows_resources
+from ivn_provision.drivers.xprotect_e.windows_seen import (
+    Clocks,
+    WindowsAsked,
+    windows_seen,
+    windows_steps,
+)
+from ivn_provision.drivers.xprotect_e.windows_write import WindowsSteps, is_windows, windows_write_steps
+from ivn_provision.drivers.xprotect_e.writing import Write, outcome, to_restart, write_steps
+from ivn_provision.drivers.xprotect_e.xml_document import Splice, parse
+from ivn_provision.drivers.xprotect_e.xml_edit import apply_splices
+from ivn_provision.errors import Refused
 from ivn_provision.model.live import Facts, Live
-from ivn_provision.plan.plan import Observation, Unverified, Work
+from ivn_provision.plan.plan import Change, Observation, Unverified, Work
 
-CONFIGURATION = r"C:\ProgramData\Milestone\Milestone Surveillance\configuration.xml"
 BACKUPS = r"C:\ProgramData\ivn-provision\backups"
-EDITOR = "ManagementApplication.exe"
-SERVICES = "Milestone|VideoOS"
-SECRET_ELEMENTS = ("Password", "PasswordHash", "EncryptedPassword")
-SERVICE_SECONDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What one reading gave: the file's real hash, its redacted document, services, facts."""
-
-    sha256: str
-    document: Document
-    layout: Layout
-    services: tuple[Mapping[str, Any], ...]
-    facts: Facts
+NOTHING_ASKED = WindowsAsked()
 
 
 class XProtectReader:
-    """Reads a recorder. `product` is what the site file says it is."""
+    """Reads a recorder. `product` is what the site file says it is; `logins` are tried at its image server.
+
+    `asked` are the declared ports; without a `clock` the recorder's is not compared.
+    """
 
     target = "nvr"
 
-    def __init__(self, site: str, product: str, link: AgentLink) -> None:
+    def __init__(
+        self,
+        site: str,
+        product: str,
+        link: AgentLink,
+        *,
+        layouts: Layouts | None = None,
+        logins: Sequence[Login] = (),
+        asked: WindowsAsked = NOTHING_ASKED,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         self.site = site
         self.endpoint = link.endpoint
         self._product = product
         self._link = link
-        self._seen: _Read | None = None
+        self._layouts = layouts or Layouts.packaged()
+        self._logins = tuple(logins)
+        self._asked, self._clock = asked, clock
+        self._seen: Reading | None = None
 
     def probe(self) -> Facts:
         return self._reading().facts
 
+    def layout(self) -> Layout | None:
+        """The layout of the recorder's version, None if none is known."""
+        return self._reading().layout
+
     def read(self) -> Live:
         reading = self._reading()
-        return Live(resources_of(reading.document, reading.layout, self.site), {})
+        found = resources_of(reading.store, reading.layout, self.site) if reading.layout else ()
+        below = windows_resources(reading.windows, self.site) if reading.windows else ()
+        return Live((*found, *below), {})
 
     def observe(self, questions: Sequence[Unverified]) -> tuple[Observation, ...]:
-        del questions
-        return ()
+        """Passwords of declared basic users, by a login that the reading made on the way."""
+        return observations(questions, self._reading().logins)
 
     def close(self) -> None:
         self._seen = None
 
-    def _reading(self) -> _Read:
+    def _reading(self) -> Reading:
         if self._seen is None:
             self._seen = self._read_once()
         return self._seen
 
-    def _read_once(self) -> _Read:
+    def _read_once(self) -> Reading:
         key = base64.b64encode(secrets.token_bytes(32)).decode("ascii")
-        files = [{"path": CONFIGURATION, "redact": list(SECRET_ELEMENTS)}]
-        answers = self._link.call(
-            [
-                {"verb": "facts"},
-                {"verb": "services", "path_pattern": SERVICES},
-                {"verb": "processes", "names": [EDITOR]},
-                {"verb": "read_files", "files": files, "redact_key": key},
-            ]
-        ).steps
-        if error := failure(answers):
-            raise error
-        return self._understood(*answers)
+        is_loopback = self._link.is_loopback
+        question = question_of(self._product, self._layouts, self._logins, key, lab=is_loopback)
+        before = self._now()
+        reply = self._link.call(question.steps(), windows_steps(self._asked))
+        clocks = Clocks(before, self._now())
+        reading = understood(question, reply.steps, self._layouts, is_loopback=is_loopback)
+        seen = windows_seen(self._asked, reading.answers["facts"], reading.services, reply.always, clocks)
+        return replace(reading, windows=seen, facts=windows_facts(reading.facts, seen))
 
-    def _understood(self, facts: Answer, services: Answer, programs: Answer, files: Answer) -> _Read:
-        file = files["files"][0]
-        if not file["exists"]:
-            raise Refused(
-                "there is no XProtect Professional or Enterprise configuration on this machine",
-                where=CONFIGURATION,
-                next_step="check nvr.connect.host and nvr.product",
-            )
-        document = parse(_content(file), path=CONFIGURATION)
-        product = (document.root.value("ProductInfo/ProductName") or "").strip()
-        version = (document.root.value("ProductInfo/ProductVersion") or "").strip()
-        _agree(self._product, product)
-        layout = self._layout(document, str(facts["computer_name"]), product, version)
-        notes = _notes(layout, programs)
-        return _Read(
-            sha256=str(file["sha256"]),
-            document=document,
-            layout=layout,
-            services=tuple(services["services"]),
-            facts=Facts(product, version, layout.capabilities(), notes),
-        )
-
-    def _layout(self, document: Document, computer: str, product: str, version: str) -> Layout:
-        lab = (
-            self._link.is_loopback
-            and computer.startswith("IVN-LAB-")
-            and document.root.value("ProductInfo/LabLayout") == "1"
-        )
-        layout = choose(product, version, lab=lab)
-        if layout is None:
-            raise Refused(
-                f"no layout is known for {product or 'this product'} {version or '(no version)'}: "
-                "nothing on it can be compared or managed yet",
-                next_step="a layout is learned from the machine itself; until then configure it by hand",
-            )
-        return layout
+    def _now(self) -> datetime | None:
+        return self._clock() if self._clock else None
 
 
 class XProtectWriter(XProtectReader):
-    """Reads and writes a recorder."""
+    """Reads and writes a recorder. Only the lab's files are edited without `file_edits`."""
 
-    def __init__(self, site: str, product: str, link: AgentLink, *, run_id: Callable[[], str]) -> None:
-        super().__init__(site, product, link)
+    def __init__(
+        self,
+        site: str,
+        product: str,
+        link: AgentLink,
+        *,
+        run_id: Callable[[], str],
+        file_edits: bool = False,
+        layouts: Layouts | None = None,
+        logins: Sequence[Login] = (),
+        asked: WindowsAsked = NOTHING_ASKED,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        super().__init__(site, product, link, layouts=layouts, logins=logins, asked=asked, clock=clock)
         self._run_id = run_id
+        self._file_edits = file_edits
         self._writes = 0
 
-    def apply(self, work: Work) -> tuple[Outcome, ...]:
-        """One remote process for all changes. Raises before any write if the file is not the one read."""
-        reading = self._reading()
-        splices = splices_for(reading.document, reading.layout, work)
-        if splices:
-            parse(apply_splices(reading.document.raw, splices), path=CONFIGURATION)  # never write broken XML
-            self._seen = None
-            self._write(reading, splices)
-        return tuple(Outcome(change.address, "done") for change in work.changes)
-
-    def _write(self, reading: _Read, splices: Sequence[Splice]) -> None:
-        self._writes += 1
-        folder = f"{BACKUPS}\\{self._run_id()}-{self._writes}"
-        services = _to_restart(reading.layout, reading.services)
-        steps: list[Step] = [
-            {"verb": "require_not_running", "names": [EDITOR]},
-            {"verb": "backup", "to": folder, "paths": [CONFIGURATION]},
-            _control("stop", services),
-            {"verb": "write_files", "files": [_write_request(reading.sha256, splices)]},
-        ]
-        reply = self._link.call(steps, [_control("start", services[::-1])], writes=True)
-        if error := failure(reply.steps):
-            raise error
-        if error := failure(reply.always):
-            raise PartlyApplied(
-                f"the configuration was written, but not all services run again: {error.summary}",
-                where=error.where,
-                next_step=f"start the Milestone services on the recorder now. The backup is in {folder}",
+    def check(self, changes: Sequence[Change]) -> None:
+        """Editing the product's files is for those who say that they want it: no vendor document allows it."""
+        layout = self._reading().layout
+        edits = [each for each in changes if not is_windows(each)]
+        if edits and layout and not layout.lab_only and not self._file_edits:
+            raise Refused(
+                f"{len(edits)} change(s) edit files of XProtect, which the vendor does not document",
+                where=str(edits[0].address),
+                next_step="read docs/how-to/your-first-real-recorder.md, then give --unsupported-file-edit",
             )
 
+    def apply(self, work: Work) -> tuple[Outcome, ...]:
+        """One remote process for all changes. Raises before any write if the files are not the ones read."""
+        reading = self._reading()
+        layout = reading.layout
+        files = replace(work, changes=tuple(each for each in work.changes if not is_windows(each)))
+        windows = windows_write_steps(work.changes, work.desired)
+        splices = splices_for(reading.store, layout, files) if layout else {}
+        if layout and splices:
+            _stays_xml(reading, splices)
+            self._seen = None
+            self._write(reading, layout, splices, files, windows)
+        elif steps := windows.alone():
+            self._seen = None
+            if error := outcome(steps, self._link.call(steps, writes=True), folder=""):
+                raise error
+        return tuple(Outcome(change.address, "done") for change in work.changes)
 
-def _write_request(base: str, splices: Sequence[Splice]) -> dict[str, Any]:
-    return {
-        "path": CONFIGURATION,
-        "base_sha256": base,
-        "splices": [
-            [each.offset, each.length, base64.b64encode(each.data).decode("ascii")] for each in splices
-        ],
-    }
-
-
-def _control(action: str, names: Sequence[str]) -> Step:
-    return {
-        "verb": "service_control",
-        "action": action,
-        "names": list(names),
-        "timeout_seconds": SERVICE_SECONDS,
-    }
-
-
-def _to_restart(layout: Layout, services: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Running services in the order of stopping, found by their program, never by a fixed name."""
-    found = []
-    for program in layout.restart:
-        found += [
-            str(each["name"])
-            for each in services
-            if program.lower() in str(each["path"]).lower() and each["state"] == "Running"
-        ]
-    return found
-
-
-def _content(file: Mapping[str, Any]) -> bytes:
-    raw = base64.b64decode(str(file["content"]))
-    if len(raw) != file["size"]:
-        raise ProtocolFault("the agent sent a cut file", where=CONFIGURATION, next_step="try again")
-    return raw
-
-
-def _agree(declared: str, found: str) -> None:
-    """The probe must agree with `nvr.product`: the wrong recorder is the worst mistake."""
-    slug = "-".join(found.lower().split())
-    if slug != declared:
-        raise Refused(
-            f"the recorder is {found or 'of an unknown product'}, the site file says {declared}",
-            where=CONFIGURATION,
-            next_step="check nvr.connect.host, or correct nvr.product",
+    def _write(
+        self,
+        reading: Reading,
+        layout: Layout,
+        splices: Mapping[str, Sequence[Splice]],
+        work: Work,
+        windows: WindowsSteps,
+    ) -> None:
+        self._writes += 1
+        cameras = [each for each in resources_of(reading.store, layout, self.site) if each.kind == "camera"]
+        write = Write(
+            folder=f"{BACKUPS}\\{self._run_id()}-{self._writes}",
+            splices=splices,
+            hashes=reading.hashes,
+            services=to_restart(layout, work.changes, reading.services),
+            logs=layout.logs,
+            check=camera_check(reading.logins, cameras, work),
+            windows=windows,
         )
+        steps = write_steps(write)
+        if error := outcome(steps, self._link.call(steps, writes=True), write.folder):
+            raise error
 
 
-def _notes(layout: Layout, programs: Answer) -> tuple[str, ...]:
-    notes = []
-    if layout.lab_only:
-        notes.append("embedded lab: its file layout is partly assumed, see `ivn-provision lab status`")
-    if programs["running"]:
-        notes.append(
-            "the Management Application is open on the recorder: apply will refuse until it is closed"
-        )
-    return tuple(notes)
+def _stays_xml(reading: Reading, splices: Mapping[str, Sequence[Splice]]) -> None:
+    """Never write what cannot be read back."""
+    for path, edits in splices.items():
+        document = reading.store.document(path)
+        assert document is not None
+        parse(apply_splices(document.raw, edits), path=path)

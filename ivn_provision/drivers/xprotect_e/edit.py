@@ -1,33 +1,34 @@
-"""Planned changes -> splices of configuration.xml. Pure: a document and changes in, splices out.
+"""Planned changes -> splices of the recorder's files. Pure: documents and changes in, splices out.
 
-All splices refer to the file as it was read. Objects that are made get their Guid beforehand, so that an
-alarm can point at an event of the same apply.
+All splices refer to the files as they were read. Objects that are made get their identifiers beforehand, so
+that an alarm can point at an event of the same apply.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ivn_provision.drivers.xprotect_e.codecs import Guids, encode, locate
+from ivn_provision.drivers.xprotect_e.codecs import Pointers, encode
+from ivn_provision.drivers.xprotect_e.identifiers import Made, make_identifiers
 from ivn_provision.drivers.xprotect_e.layout import KindLayout, Layout
-from ivn_provision.drivers.xprotect_e.live import device_addresses, digest_of, elements, handle_of, key_of
-from ivn_provision.drivers.xprotect_e.xml_document import (
-    Document,
-    Element,
-    Splice,
+from ivn_provision.drivers.xprotect_e.live import digest_of
+from ivn_provision.drivers.xprotect_e.references import pointers_of, renamed
+from ivn_provision.drivers.xprotect_e.store import Index, Store, elements, handle_of, index_of
+from ivn_provision.drivers.xprotect_e.xml_document import Document, Element, Splice, split
+from ivn_provision.drivers.xprotect_e.xml_edit import (
     append_children,
+    new_element,
     remove,
+    set_attribute,
     set_text,
-    text_of,
 )
 from ivn_provision.errors import Conflict, Refused
 from ivn_provision.model.resource import Address, Value
 from ivn_provision.plan.plan import Action, Change, Work
 
-_REFERRED = ("camera", "hardware_event", "generic_event")
+SAVE_ONE = "make and save one such object in the Management Application, then plan again"
 
 
 def new_guid() -> str:
@@ -35,98 +36,111 @@ def new_guid() -> str:
 
 
 @dataclass(slots=True)
-class _Edits:
-    """What collects while changes are worked out: plain splices, and children by parent."""
+class _File:
+    """What collects for one file: texts to set, children by parent, elements to remove."""
 
     document: Document
-    layout: Layout
-    guids: Guids
-    made: Mapping[Address, str]
-    splices: list[Splice] = field(default_factory=list)
+    texts: dict[tuple[int, str], tuple[Element, str]] = field(default_factory=dict)
     children: dict[int, tuple[Element, list[list[str]]]] = field(default_factory=dict)
+    removed: list[Element] = field(default_factory=list)
 
     def append(self, parent: Element, lines: list[str]) -> None:
         self.children.setdefault(id(parent), (parent, []))[1].append(lines)
 
-    def all(self) -> list[Splice]:
-        added = [append_children(self.document, parent, lines) for parent, lines in self.children.values()]
-        return sorted(self.splices + added)
+    def set(self, element: Element, path: str, text: str) -> None:
+        """Text at a path that is there or whose parent is."""
+        folder, attribute = split(path)
+        found = element.find(folder)
+        if attribute:
+            self._text(_there(found, folder), f"@{attribute}", text)
+        elif found is not None:
+            self._text(found, "", text)
+        else:
+            above, _, tag = folder.rpartition("/")
+            self.append(_there(element.find(above), above), new_element(tag, [], {"": text}))
+
+    def _text(self, element: Element, attribute: str, text: str) -> None:
+        if element.value(attribute) != text:
+            self.texts[id(element), attribute] = (element, text)
+
+    def splices(self) -> list[Splice]:
+        found = [append_children(self.document, parent, lines) for parent, lines in self.children.values()]
+        found += [remove(self.document, element) for element in self.removed]
+        for (_, attribute), (element, text) in self.texts.items():
+            if attribute:
+                found.append(set_attribute(self.document, element, attribute[1:], text))
+            else:
+                found.append(set_text(self.document, element, text))
+        return _joined(sorted(found))
+
+
+@dataclass(slots=True)
+class _Edits:
+    """Everything that is known while changes are worked out."""
+
+    store: Store
+    layout: Layout
+    work: Work
+    index: Index
+    made: Mapping[Address, Made]
+    pointers: Pointers
+    files: dict[str, _File] = field(default_factory=dict)
+
+    def file(self, kind: KindLayout) -> _File:
+        document = self.store.document(kind.file)
+        if document is None:
+            raise Refused("the recorder has no such file", where=kind.file, next_step=SAVE_ONE)
+        return self.files.setdefault(kind.file.lower(), _File(document))
 
 
 def splices_for(
-    document: Document, layout: Layout, work: Work, *, guid: Callable[[], str] = new_guid
-) -> list[Splice]:
-    """The edits that make the changes. Raises Conflict or Refused before anything is written."""
-    made = {change.address: guid() for change in work.changes if change.action is Action.CREATE}
-    # A replaced object keeps its Guid, so that what points at it (an alarm's source) still does.
-    made |= {change.address: change.handle for change in work.changes if change.action is Action.REPLACE}
-    edits = _Edits(document, layout, _guids(document, layout, work, made), made)
+    store: Store, layout: Layout, work: Work, *, guid: Callable[[], str] = new_guid
+) -> dict[str, list[Splice]]:
+    """The edits that make the changes, by file. Raises Conflict or Refused before anything is written."""
+    made = make_identifiers(store, layout, work, guid)
+    pointers = pointers_of(store, layout, work, {address: each.handle for address, each in made.items()})
+    edits = _Edits(store, layout, work, index_of(store, layout), made, pointers)
     for change in work.changes:
-        _work_out(edits, change, work)
-    return edits.all()
+        _work_out(edits, change)
+    for kind, element, path, name in renamed(store, layout, work):
+        file = edits.file(kind)
+        folder, attribute = split(path)
+        key = (id(_there(element.find(folder), folder)), f"@{attribute}" if attribute else "")
+        if key not in file.texts and element not in file.removed:
+            file.set(element, path, name)
+    paths = {path.lower(): path for path in layout.files}
+    found = {paths[name]: file.splices() for name, file in edits.files.items()}
+    return {path: splices for path, splices in found.items() if splices}
 
 
-def _guids(document: Document, layout: Layout, work: Work, made: Mapping[Address, str]) -> Guids:
-    """What values that point at other objects can point at, once the changes are made.
-
-    What the plan matched decides. An object that the plan did not know (made by an earlier batch) counts
-    if it is the only one of ours with its key.
-    """
-    found = {(each.kind, each.key): handle for each, handle in work.references.items()}
-    known = set(found.values())
-    for name in _REFERRED:
-        found = _fresh(document, layout.kinds[name], known) | found
-    found |= {(address.kind, address.key): guid for address, guid in made.items()}
-    return Guids(
-        devices=_only(device_addresses(document)),
-        cameras={key: handle for (kind, key), handle in found.items() if kind == "camera"},
-        events={f"{kind}/{key}": handle for (kind, key), handle in found.items() if kind != "camera"},
-    )
-
-
-def _fresh(document: Document, kind: KindLayout, known: set[str]) -> dict[tuple[str, str], str]:
-    """Objects of ours whose key no other bears, and whose handle the plan did not know."""
-    ours = [(key_of(kind, each), handle_of(kind, each)) for each in elements(document, kind)]
-    count = Counter(key for (key, owned), _ in ours if owned)
-    return {
-        (kind.kind, key): handle
-        for (key, owned), handle in ours
-        if owned and handle and handle not in known and count[key] == 1
-    }
-
-
-def _only(addresses: Mapping[str, str]) -> dict[str, str]:
-    """Guid by address, for the addresses that one device alone has."""
-    count = Counter(addresses.values())
-    return {address: guid for guid, address in addresses.items() if count[address] == 1}
-
-
-def _work_out(edits: _Edits, change: Change, work: Work) -> None:
+def _work_out(edits: _Edits, change: Change) -> None:
     kind = edits.layout.kinds[change.address.kind]
     if change.action is Action.CREATE:
-        _create(edits, kind, change.address, work.desired[change.address])
+        _create(edits, kind, change.address)
         return
-    element = _find(edits.document, kind, change)
-    if change.action is Action.DELETE:
-        edits.splices.append(remove(edits.document, element))
-    elif change.action is Action.REPLACE:
-        edits.splices.append(remove(edits.document, element))
-        _create(edits, kind, change.address, work.desired[change.address])
-    else:
-        values = work.desired[change.address]
-        _update(edits, kind, element, {each.name: values[each.name] for each in change.fields})
+    element = _find(edits, kind, change)
+    if change.action in {Action.DELETE, Action.REPLACE}:
+        edits.file(kind).removed.append(element)
+    if change.action is Action.REPLACE:
+        _create(edits, kind, change.address)
+    elif change.action is Action.UPDATE:
+        values = edits.work.desired[change.address]
+        for path, text in _texts(
+            edits, kind, {each.name: values[each.name] for each in change.fields}
+        ).items():
+            edits.file(kind).set(element, path, text)
 
 
-def _find(document: Document, kind: KindLayout, change: Change) -> Element:
+def _find(edits: _Edits, kind: KindLayout, change: Change) -> Element:
     """The object that the plan meant, as the plan saw it: one, with a handle, and unchanged."""
-    found = [each for each in elements(document, kind) if handle_of(kind, each) == change.handle]
+    found = [each for each in elements(edits.store, kind) if handle_of(kind, each) == change.handle]
     if not change.handle or len(found) > 1:
         raise Refused(
             f"{change.address} cannot be told apart from other objects on the recorder",
             where=str(change.address),
-            next_step="look at it in the Management Application: it has no Guid, or shares one",
+            next_step=f"look at it in the Management Application: it has no {kind.handle}, or shares one",
         )
-    if not found or digest_of(kind, found[0], device_addresses(document)) != change.digest:
+    if not found or digest_of(kind, found[0], edits.index) != change.digest:
         raise Conflict(
             f"{change.address} changed on the recorder since it was read; nothing was written",
             where=str(change.address),
@@ -139,38 +153,37 @@ def _texts(edits: _Edits, kind: KindLayout, values: Mapping[str, Value]) -> dict
     """Texts by path for the managed fields among `values`."""
     texts: dict[str, str] = {}
     for name, value in values.items():
-        if kind.fields[name].managed:
-            texts |= encode(kind.fields[name], value, edits.guids)
+        layout = kind.fields.get(name)
+        if layout is not None and layout.managed:
+            texts |= encode(layout, value, edits.pointers)
     return texts
 
 
-def _update(edits: _Edits, kind: KindLayout, element: Element, values: Mapping[str, Value]) -> None:
-    for path, text in _texts(edits, kind, values).items():
-        found = locate(element, path)
-        if found is None:
-            folder, _, tag = path.rpartition("/")
-            parent = _parent(locate(element, folder), folder)
-            edits.append(parent, [f"<{tag}>{text_of(text)}</{tag}>"])
-        elif found.text != text:
-            edits.splices.append(set_text(edits.document, found, text))
-
-
-def _parent(found: Element | None, path: str) -> Element:
+def _there(found: Element | None, path: str) -> Element:
     if found is None:
-        raise Refused(
-            f"the recorder's file has no <{path}>",
-            next_step="make and save one such object in the Management Application, then plan again",
-        )
+        raise Refused(f"the recorder's file has no <{path}>", next_step=SAVE_ONE)
     return found
 
 
-def _create(edits: _Edits, kind: KindLayout, address: Address, values: Mapping[str, Value]) -> None:
+def _create(edits: _Edits, kind: KindLayout, address: Address) -> None:
     """A new object by the kind's template, at the end of its list."""
     if not kind.template:
         raise Refused(f"a {kind.kind} cannot be made by the tool", where=str(address))
+    texts = {kind.name: address.key, **(kind.constants or {}), **(kind.where or {})}
+    texts |= _texts(edits, kind, edits.work.desired[address])
+    texts |= edits.made[address].texts
     folder, _, tag = kind.items.rpartition("/")
-    texts = {"Name": address.key, **(kind.constants or {}), **_texts(edits, kind, values)}
-    texts["Guid"] = edits.made[address]
-    inner = [f"  <{each}>{text_of(texts.get(each, ''))}</{each}>" for each in kind.template]
-    parent = _parent(edits.document.root.find(folder), folder)
-    edits.append(parent, [f"<{tag}>", *inner, f"</{tag}>"])
+    file = edits.file(kind)
+    parent = _there(file.document.root.find(folder), folder)
+    file.append(parent, new_element(tag, kind.template, texts))
+
+
+def _joined(splices: list[Splice]) -> list[Splice]:
+    """Insertions at one place as one edit: the agent wants each place once."""
+    found: list[Splice] = []
+    for each in splices:
+        if found and found[-1].length == 0 and found[-1].offset == each.offset:
+            found[-1] = Splice(each.offset, each.length, found[-1].data + each.data)
+        else:
+            found.append(each)
+    return found

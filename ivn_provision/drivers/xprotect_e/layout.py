@@ -1,7 +1,8 @@
-"""Layout files: where each kind and field stands in a product version's files, and how we know.
+"""Layouts: where each kind and field stands in a product version's files, and how we know.
 
-A layout is data (`layouts/*.yml`). `managed` needs evidence `proven` or `learned`; `assumed` counts only in
-the lab's own layout, which is refused anywhere but at a loopback endpoint that names itself a lab.
+A layout is data (`layouts/*.yml`, read by `layout_file.py`). `managed` needs evidence `proven` or `learned`;
+`assumed` counts only in the lab's own layout, which is chosen nowhere but at a loopback endpoint that names
+itself a lab.
 """
 
 from __future__ import annotations
@@ -9,21 +10,46 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Any
 
-import yaml
+from ivn_provision.model.live import REMOVAL, Ability, Capabilities, Capability
 
-from ivn_provision.model.live import Ability, Capabilities, Capability
-
-LAYOUTS = ("lab-2014.yml",)
+CONFIGURATION = r"C:\ProgramData\Milestone\Milestone Surveillance\configuration.xml"
 _MANAGED = Capability(Ability.MANAGED)
+
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "camera": (
+        "name",
+        "enabled",
+        "hardware.address",
+        "hardware.mac",
+        "hardware.channel",
+        "video.codec",
+        "video.resolution",
+        "video.fps",
+        "recording.mode",
+        "recording.pre_buffer_seconds",
+        "recording.post_buffer_seconds",
+    ),
+    "hardware_event": ("name", "enabled", "device", "input", "edge", "camera", "email", "record"),
+    "generic_event": ("name", "enabled", "match", "rule", "email"),
+    "alarm": ("enabled", "source", "time_profile"),
+    "mail_message": ("enabled", "recipients", "subject", "body"),
+    "mail_server": ("sender", "host", "port", "security", "username", "password"),
+    "server_access": ("local_port", "internet_access", "internet_port", "max_clients"),
+    "services": ("event_server_port", "log_server_port"),
+    "user": ("kind", "administrator", "password"),
+}
+"""Every kind of a recorder that stands in the product's own files, and its fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldLayout:
-    """One field: path below its object, codec, and what may be done with it."""
+    """One field: path below its object, codec, and what may be done with it.
+
+    `values` are those of an enumeration, `combination` texts by path by value. `by` and `form` are about
+    references: to the identifier or the name, and in which form an identifier is written ("" as it is).
+    `restart` is None where the kind's programs are meant.
+    """
 
     name: str
     codec: str
@@ -31,8 +57,12 @@ class FieldLayout:
     gate: str = ""
     values: Mapping[str, str] | None = None
     combination: Mapping[str, Mapping[str, str]] | None = None
-    default: str | None = None
+    separator: str = ";"
+    by: str = "handle"
+    form: str = ""
+    default: str | bool | int | None = None
     capability: Capability = _MANAGED
+    restart: tuple[str, ...] | None = None
 
     @property
     def readable(self) -> bool:
@@ -45,27 +75,56 @@ class FieldLayout:
 
 @dataclass(frozen=True, slots=True)
 class KindLayout:
-    """One kind: `items` is the path of its objects, `single` of a singleton.
+    """One kind in one file: `items` is the path of its objects, `single` of a singleton.
 
-    `naming` is the pattern of names that are ours, its group `key` the key; without it the name is the
-    key. `marker` names the element that carries our mark. `template` lists the elements of a new object.
+    `where` gives texts that an element must have to be one. `naming` is the pattern of names that are ours,
+    its group `key` the key; without it the name is the key. `marker` is the path of the text that carries
+    our mark. `template` lists in order what a new object holds, `ids` how its identifiers are made.
     """
 
     kind: str
+    file: str
+    restart: tuple[str, ...]
     fields: Mapping[str, FieldLayout]
     items: str = ""
     single: str = ""
+    where: Mapping[str, str] | None = None
+    handle: str = "Guid"
+    ids: Mapping[str, str] | None = None
     name: str = ""
     naming: re.Pattern[str] | None = None
     marker: str = ""
     template: tuple[str, ...] = ()
     constants: Mapping[str, str] | None = None
     create: Capability = _MANAGED
+    remove: Capability = _MANAGED
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """The log that shows whether the services took a change: a folder, and two regular expressions."""
+
+    folder: str
+    pattern: str
+    error_pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Where a learned layout comes from: when (RFC 3339 or the day), who, which site, version of the tool."""
+
+    on: str
+    by: str
+    site: str
+    tool: str
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """`restart` names the services' programs in the order of stopping."""
+    """One product version's layout. `origin` is "" for a packaged one, else the path of its file.
+
+    `restart` names the services' programs in the order of stopping; that of kinds and fields is a part of it.
+    """
 
     name: str
     lab_only: bool
@@ -74,84 +133,26 @@ class Layout:
     file: str
     restart: tuple[str, ...]
     kinds: Mapping[str, KindLayout]
+    logs: Logs | None = None
+    learned: Learned | None = None
+    origin: str = ""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that its kinds stand in, each once."""
+        return tuple(dict.fromkeys([self.file, *(kind.file for kind in self.kinds.values())]))
+
+    def fits(self, product: str, version: str) -> bool:
+        return bool(self.product.search(product) and self.version.search(version))
 
     def capabilities(self) -> Capabilities:
+        """What can be done with each kind and field. Kinds that it says nothing of are unread."""
         table = {(kind, ""): each.create for kind, each in self.kinds.items()}
+        table |= {(kind, REMOVAL): each.remove for kind, each in self.kinds.items()}
         for kind, layout in self.kinds.items():
             table |= {(kind, name): each.capability for name, each in layout.fields.items()}
-        return Capabilities(table)
-
-
-@cache
-def all_layouts() -> tuple[Layout, ...]:
-    """The layouts that ship with the driver."""
-    folder = resources.files("ivn_provision.drivers.xprotect_e") / "layouts"
-    return tuple(_layout(yaml.safe_load((folder / name).read_text(encoding="utf-8"))) for name in LAYOUTS)
-
-
-def choose(product: str, version: str, *, lab: bool) -> Layout | None:
-    """The layout for a product and version as the recorder states them, None if none is known."""
-    for layout in all_layouts():
-        if layout.lab_only and not lab:
-            continue
-        if layout.product.search(product) and layout.version.search(version):
-            return layout
-    return None
-
-
-def _layout(data: dict[str, Any]) -> Layout:
-    lab_only = bool(data.get("lab_only", False))
-    return Layout(
-        name=str(data["layout"]),
-        lab_only=lab_only,
-        product=re.compile(data["product"]),
-        version=re.compile(data["version"]),
-        file=str(data["file"]),
-        restart=tuple(data["restart"]),
-        kinds={kind: _kind(kind, each, lab_only=lab_only) for kind, each in data["kinds"].items()},
-    )
-
-
-_SINGLE = {
-    "ability": "manual",
-    "reason": "the recorder's file has no place for it yet: save it once in the Management Application",
-}
-
-
-def _kind(kind: str, data: dict[str, Any], *, lab_only: bool) -> KindLayout:
-    naming = data.get("naming")
-    return KindLayout(
-        kind=kind,
-        fields={name: _field(name, each, lab_only=lab_only) for name, each in data["fields"].items()},
-        items=data.get("items", ""),
-        single=data.get("single", ""),
-        name=data.get("name", ""),
-        naming=re.compile(naming) if naming else None,
-        marker=data.get("marker", ""),
-        template=tuple(data.get("template", ())),
-        constants=data.get("constants", {}),
-        create=_capability(data.get("create", _SINGLE if "single" in data else {}), lab_only=lab_only),
-    )
-
-
-def _field(name: str, data: dict[str, Any], *, lab_only: bool) -> FieldLayout:
-    codec, values = data["codec"], data.get("values")
-    return FieldLayout(
-        name=name,
-        codec=codec,
-        path=data.get("path", ""),
-        gate=data.get("gate", ""),
-        values=values if codec == "enum" else None,
-        combination=values if codec == "combination" else None,
-        default=data.get("default"),
-        capability=_capability(data, lab_only=lab_only),
-    )
-
-
-def _capability(data: dict[str, Any], *, lab_only: bool) -> Capability:
-    evidence, reason = str(data.get("evidence", "")), str(data.get("reason", ""))
-    wanted = Ability(data.get("ability", "managed"))
-    allowed = {"proven", "learned"} | ({"assumed"} if lab_only else set())
-    if wanted is Ability.MANAGED and evidence and evidence not in allowed:
-        return Capability(Ability.MANUAL, f"how the product stores it is only {evidence}", evidence)
-    return Capability(wanted, reason, evidence)
+        return Capabilities(
+            table,
+            default=Capability(Ability.MANUAL, f"layout {self.name} does not say where it stands"),
+            unread=frozenset(FIELDS) - frozenset(self.kinds),
+        )

@@ -1,23 +1,28 @@
-"""XML that is read with the position of every element and changed by splicing bytes.
+"""XML that is read with the position of every element, so that it can be changed by splicing bytes.
 
-Nothing is ever serialised: an edit replaces just the bytes of the addressed node, so that a byte-order
-mark, line ends, comments, quotes and odd white space elsewhere stay as they are. DTDs and entities are
-refused (`facts/xprotect-e.md`, 11: hostile input).
+Nothing is ever serialised: an edit (`xml_edit.py`) replaces just the bytes of the addressed node, so that a
+byte-order mark, line ends, comments, quotes and odd white space elsewhere stay as they are. DTDs and entities
+are refused (`facts/xprotect-e.md`, 11: hostile input).
 """
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from xml.parsers import expat
-from xml.sax.saxutils import escape
 
 from ivn_provision.errors import ProtocolFault, Refused
 
 MAX_DEPTH = 64
+_STRIDE = 16384
+_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
+_ENCODINGS = re.compile(r"(?:utf-8|ascii|iso8859-\d+|cp\d+|koi8.*|gb.*|big5.*|shift_jis.*|euc_.*)\Z")
 _DECLARED = re.compile(rb'^<\?xml[^>]*?encoding\s*=\s*["\']([A-Za-z][\w.-]*)["\']')
+_START_TAG = re.compile(rb"<[^\"'>]*(?:\"[^\"]*\"[^\"'>]*|'[^']*'[^\"'>]*)*>")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -34,6 +39,7 @@ class Element:
     end: int = 0
     children: list[Element] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
+    attributes: Mapping[str, str] = field(default_factory=lambda: _NO_ATTRIBUTES)
 
     @property
     def text(self) -> str:
@@ -48,19 +54,31 @@ class Element:
         return next(self.all(path), None)
 
     def all(self, path: str) -> Iterator[Element]:
-        """Descendants by a path of child steps: `Devices/*/Cameras`; `.` is the element itself."""
+        """Descendants by a path of child steps: `Devices/*/Cameras`; `.` is the element itself, `..` goes up."""
         if path in {"", "."}:
             yield self
             return
         step, _, rest = path.partition("/")
+        if step == "..":
+            yield from self.parent.all(rest) if self.parent else ()
+            return
         for child in self.children:
             if step in {"*", child.tag}:
                 yield from child.all(rest)
 
     def value(self, path: str) -> str | None:
-        """Text of the first element at `path`, None if there is none."""
-        found = self.find(path)
-        return None if found is None else found.text
+        """Text at `A/B`, `A/@attribute` or `@attribute`, None if there is none."""
+        folder, attribute = split(path)
+        found = self.find(folder)
+        if found is None:
+            return None
+        return found.attributes.get(attribute) if attribute else found.text
+
+
+def split(path: str) -> tuple[str, str]:
+    """Path of the element and name of the attribute, "" if an element's text is meant."""
+    folder, mark, attribute = path.partition("@")
+    return (folder.rstrip("/"), attribute) if mark else (path, "")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -74,13 +92,17 @@ class Splice:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed file: its real bytes, their encoding, and the root element."""
+    """A parsed file: its real bytes, their encoding, and the root element.
+
+    `marks` are (offset in the UTF-8 form, offset in the real bytes) here and there, for other encodings.
+    """
 
     raw: bytes
     encoding: str
     utf8: bytes
     skip: int
     root: Element
+    marks: tuple[tuple[int, int], ...] = ()
 
     def splice(self, start: int, end: int, text: str) -> Splice:
         """An edit given in offsets of the UTF-8 form, as a splice of the real bytes."""
@@ -100,10 +122,10 @@ class Document:
         return Splice(first, last - first, data)
 
     def _real(self, offset: int) -> int:
-        if self.encoding == "utf-8":
+        if not self.marks:
             return self.skip + offset
-        before = self.utf8[:offset].decode()
-        return self.skip + len(before.encode(self.encoding))
+        start, real = self.marks[bisect_right(self.marks, (offset, len(self.raw) + 1)) - 1]
+        return real + len(self.utf8[start:offset].decode().encode(self.encoding))
 
     @property
     def newline(self) -> str:
@@ -112,18 +134,28 @@ class Document:
 
 def parse(raw: bytes, *, path: str) -> Document:
     """Parse a file's bytes. Raises ProtocolFault with line and column where it is not clean XML."""
-    encoding, skip = _encoding(raw)
+    encoding, skip = _encoding(raw, path)
     try:
         text = raw[skip:].decode(encoding)
-    except (UnicodeDecodeError, LookupError) as error:
+        utf8 = raw[skip:] if encoding == "utf-8" else text.encode()
+    except (UnicodeError, LookupError) as error:
         raise ProtocolFault(
             f"{path} is not {encoding} text", where=path, next_step="look at the file on the recorder"
         ) from error
-    utf8 = raw[skip:] if encoding == "utf-8" else text.encode()
-    return Document(raw, encoding, utf8, skip, _Builder(utf8, path).build())
+    marks = () if encoding == "utf-8" else tuple(_marks(text, encoding, skip))
+    return Document(raw, encoding, utf8, skip, _Builder(utf8, path).build(), marks)
 
 
-def _encoding(raw: bytes) -> tuple[str, int]:
+def _marks(text: str, encoding: str, skip: int) -> Iterator[tuple[int, int]]:
+    """Pairs of offsets, `_STRIDE` characters apart."""
+    utf8, real = 0, skip
+    for at in range(0, len(text) + 1, _STRIDE):
+        yield utf8, real
+        piece = text[at : at + _STRIDE]
+        utf8, real = utf8 + len(piece.encode()), real + len(piece.encode(encoding))
+
+
+def _encoding(raw: bytes, path: str) -> tuple[str, int]:
     """Python codec name and the length of the byte-order mark."""
     for mark, name in (
         (codecs.BOM_UTF8, "utf-8"),
@@ -132,12 +164,26 @@ def _encoding(raw: bytes) -> tuple[str, int]:
     ):
         if raw.startswith(mark):
             return name, len(mark)
+    for start, name in ((b"<\0", "utf-16-le"), (b"\0<", "utf-16-be")):
+        if raw.startswith(start):
+            return name, 0
     declared = _DECLARED.match(raw[:200])
-    name = declared.group(1).decode().lower() if declared else "utf-8"
+    return _declared(declared.group(1).decode(), path) if declared else "utf-8", 0
+
+
+def _declared(name: str, path: str) -> str:
+    """A declared encoding in which a character is the same bytes wherever it stands."""
     try:
-        return codecs.lookup(name).name, 0
+        found = codecs.lookup(name).name
     except LookupError:
-        return name, 0
+        found = ""
+    if not _ENCODINGS.match(found):
+        raise ProtocolFault(
+            f"{path} declares the encoding {name[:40]}, which it is not in or which is not known",
+            where=path,
+            next_step="look at the file on the recorder",
+        )
+    return found
 
 
 class _Builder:
@@ -167,10 +213,12 @@ class _Builder:
         assert self._root is not None
         return self._root
 
-    def _open(self, tag: str, _attributes: dict[str, str]) -> None:
+    def _open(self, tag: str, attributes: dict[str, str]) -> None:
         start = self._parser.CurrentByteIndex
         parent = self._stack[-1] if self._stack else None
         element = Element(tag, start, len(self._stack), parent, content_start=self._tag_end(start))
+        if attributes:
+            element.attributes = attributes
         if len(self._stack) > MAX_DEPTH:
             raise ProtocolFault(f"{self._path} is nested deeper than {MAX_DEPTH} elements", where=self._path)
         if parent is None:
@@ -200,80 +248,5 @@ class _Builder:
 
     def _tag_end(self, start: int) -> int:
         """Offset after the `>` of the start tag, which may hold `>` inside quotes."""
-        quote = 0
-        data = self._data
-        for at in range(start, len(data)):
-            byte = data[at]
-            if quote:
-                quote = 0 if byte == quote else quote
-            elif byte in b"\"'":
-                quote = byte
-            elif byte == 0x3E:
-                return at + 1
-        return len(data)
-
-
-def text_of(value: str) -> str:
-    """Character data for an element: escaped, line ends as they are."""
-    return escape(value)
-
-
-def set_text(document: Document, element: Element, value: str) -> Splice:
-    """Give an element a new text. Refuses an element that holds other elements."""
-    if element.children:
-        raise Refused(f"<{element.tag}> holds elements, not text")
-    if element.is_empty_tag:
-        head = document.utf8[element.start : element.content_start - 2].decode().rstrip()
-        return document.splice(element.start, element.end, f"{head}>{text_of(value)}</{element.tag}>")
-    return document.splice(element.content_start, element.content_end, text_of(value))
-
-
-def append_children(document: Document, parent: Element, children: list[list[str]]) -> Splice:
-    """Add children, each given as lines without indentation of its own level, in the file's own style."""
-    step = _indent_step(document)
-    pad, newline = step * (parent.depth + 1), document.newline
-    body = "".join(f"{newline}{pad}{line}" for lines in children for line in lines)
-    if parent.is_empty_tag:
-        head = document.utf8[parent.start : parent.content_start - 2].decode().rstrip()
-        text = f"{head}>{body}{newline}{step * parent.depth}</{parent.tag}>"
-        return document.splice(parent.start, parent.end, text)
-    if not parent.children:
-        return document.splice(
-            parent.content_start, parent.content_end, f"{body}{newline}{step * parent.depth}"
-        )
-    last = parent.children[-1].end
-    return document.splice(last, last, body)
-
-
-def remove(document: Document, element: Element) -> Splice:
-    """Take an element out together with the white space in front of it."""
-    start = element.start
-    while start > 0 and document.utf8[start - 1 : start] in {b" ", b"\t"}:
-        start -= 1
-    if document.utf8[start - 1 : start] == b"\n":
-        start -= 1
-        if document.utf8[start - 1 : start] == b"\r":
-            start -= 1
-    else:
-        start = element.start
-    return document.splice(start, element.end, "")
-
-
-def _indent_step(document: Document) -> str:
-    """White space of one level: what stands before the first child of the root."""
-    root = document.root
-    if root.children:
-        before = document.utf8[root.content_start : root.children[0].start].decode()
-        return before.rpartition("\n")[2] if "\n" in before else ""
-    return "  "
-
-
-def apply_splices(raw: bytes, splices: list[Splice]) -> bytes:
-    """The bytes after all splices, which must not overlap."""
-    parts, at = [], 0
-    for splice in sorted(splices):
-        if splice.offset < at:
-            raise Refused("two edits touch the same bytes")
-        parts += [raw[at : splice.offset], splice.data]
-        at = splice.offset + splice.length
-    return b"".join([*parts, raw[at:]])
+        tag = _START_TAG.match(self._data, start)
+        return tag.end() if tag else len(self._data)

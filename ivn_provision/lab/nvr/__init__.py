@@ -6,5 +6,15 @@ from ivn_provision.lab.nvr.assumed import Assumption, assumptions
 from ivn_provision.lab.nvr.counters import Counters, EventEntry, MailEntry
 from ivn_provision.lab.nvr.endpoint import FAULTS
 from ivn_provision.lab.nvr.machine import Nvr
+from ivn_provision.lab.nvr.machine_faults import MACHINE_FAULTS
 
-__all__ = ["FAULTS", "Assumption", "Counters", "EventEntry", "MailEntry", "Nvr", "assumptions"]
+__all__ = [
+    "FAULTS",
+    "MACHINE_FAULTS",
+    "Assumption",
+    "Counters",
+    "EventEntry",
+    "MailEntry",
+    "Nvr",
+    "assumptions",
+]

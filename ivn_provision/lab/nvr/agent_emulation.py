@@ -9,84 +9,49 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import json
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
-from ivn_provision.lab.nvr.agent_files import backup, located, read_files, write_files
-from ivn_provision.lab.nvr.agent_values import (
-    AgentRefusal,
-    Json,
-    Object,
-    bad_arguments,
-    canonical,
-    text,
-    texts,
-    whole,
+from ivn_provision.lab.nvr.agent_backup import backup, restore
+from ivn_provision.lab.nvr.agent_files import located, read_files, require_unchanged, write_files
+from ivn_provision.lab.nvr.agent_folders import snapshot
+from ivn_provision.lab.nvr.agent_http import http, require_http
+from ivn_provision.lab.nvr.agent_lock import exclusively, wait_idle
+from ivn_provision.lab.nvr.agent_logs import mark_logs, require_clean_logs
+from ivn_provision.lab.nvr.agent_machine import AgentRun, Windows, WindowsService
+from ivn_provision.lab.nvr.agent_request import UNREADABLE_MARKER, checked, marker_of, parsed, undo_of
+from ivn_provision.lab.nvr.agent_services import (
+    processes,
+    require_not_running,
+    require_running,
+    service_control,
+    services,
 )
-from ivn_provision.lab.nvr.tree import WindowsTree
+from ivn_provision.lab.nvr.agent_values import AgentRefusal, Json, Object, canonical, text, texts
+from ivn_provision.lab.nvr.agent_windows import (
+    about_windows,
+    firewall,
+    firewall_rule,
+    listening,
+    service_config,
+)
 
-_MARKER = re.compile(r"[A-Za-z0-9]{16,64}")
-_UNREADABLE_MARKER = "BADREQUESTBADREQUEST"
-
-
-@dataclass(frozen=True, slots=True)
-class WindowsService:
-    """One row of Win32_Service."""
-
-    name: str
-    display_name: str
-    state: str
-    start_mode: str
-    path: str
-    process_id: int
-
-
-class Windows(Protocol):
-    """The machine that the agent runs on."""
-
-    @property
-    def tree(self) -> WindowsTree:
-        """Its file system."""
-
-    def facts(self) -> Mapping[str, str | int]:
-        """What verb `facts` tells."""
-
-    def services(self) -> Sequence[WindowsService]:
-        """Every service."""
-
-    def processes(self) -> Sequence[str]:
-        """Names of running programs, with `.exe`."""
-
-    def file_version(self, path: str) -> tuple[str, str]:
-        """Product name and version of a program file, empty when unknown."""
-
-    def control(self, name: str, *, running: bool) -> bool:
-        """Start or stop a service that exists; false when it does not get there in time."""
-
-    def wrote(self, path: str) -> None:
-        """A file was put in place."""
+__all__ = ["Windows", "WindowsService", "answer", "framed"]
 
 
 def answer(request_text: str, windows: Windows, *, agent: str) -> tuple[str, bytes]:
     """Run one request: the marker and the reply's canonical JSON."""
-    marker = _UNREADABLE_MARKER
+    marker = UNREADABLE_MARKER
+    reply: dict[str, Json] = {"agent": agent, "protocol": 1, "steps": [], "undone": [], "always": []}
     try:
-        request = _parsed(request_text)
-        marker = _marker(request)
-        steps, always = _entries(request)
+        fields = parsed(request_text)
+        marker = marker_of(fields)
+        request = checked(fields)
     except AgentRefusal as refusal:
-        empty: list[Json] = []
-        failed: Object = {"steps": empty, "always": empty, "error": refusal.as_json()}
-        return marker, canonical({"agent": agent, "protocol": 1, **failed})
-    reply: Object = {
-        "agent": agent,
-        "protocol": 1,
-        "steps": _in_order(steps, windows),
-        "always": _each(always, windows),
-    }
+        return marker, canonical({**reply, "error": refusal.as_json()})
+    run = AgentRun(windows)
+    with exclusively(run, request.verbs()):
+        reply["steps"], reply["undone"] = _in_order(request.steps, run)
+        reply["always"] = [_answered(step, run) for step in request.always]
     return marker, canonical(reply)
 
 
@@ -98,64 +63,43 @@ def framed(marker: str, reply: bytes) -> bytes:
     return "\r\n".join([first, *lines, f"IVN-END {marker}", ""]).encode("ascii")
 
 
-def _parsed(request_text: str) -> Object:
-    try:
-        request = json.loads(request_text)
-    except (ValueError, RecursionError) as error:
-        raise AgentRefusal("bad_request", "the request is not valid JSON") from error
-    if not isinstance(request, dict):
-        raise AgentRefusal("bad_request", "the request is not an object")
-    return request
-
-
-def _marker(request: Object) -> str:
-    marker = request.get("marker")
-    if not isinstance(marker, str) or not _MARKER.fullmatch(marker):
-        raise AgentRefusal("bad_request", "the marker is missing or malformed")
-    return marker
-
-
-def _entries(request: Object) -> tuple[list[Object], list[Object]]:
-    if request.get("protocol") != 1 or isinstance(request.get("protocol"), bool):
-        raise AgentRefusal("bad_request", "unknown protocol")
-    return _entry_list(request.get("steps", [])), _entry_list(request.get("always", []))
-
-
-def _entry_list(value: Json) -> list[Object]:
-    if not isinstance(value, list):
-        raise AgentRefusal("bad_request", "steps and always must be lists")
-    entries: list[Object] = [
-        each for each in value if isinstance(each, dict) and isinstance(each.get("verb"), str)
-    ]
-    if len(entries) != len(value):
-        raise AgentRefusal("bad_request", "each step must be an object with a verb")
-    return entries
-
-
-def _in_order(steps: list[Object], windows: Windows) -> list[Json]:
+def _in_order(steps: list[Object], run: AgentRun) -> tuple[list[Json], list[Json]]:
+    """The answers up to the first failure and of what is undone then, the failed step's first."""
     results: list[Json] = []
-    failed = False
-    for step in steps:
-        skipped = AgentRefusal("skipped", "an earlier step failed")
-        result = _refused(text(step, "verb"), skipped) if failed else _run(step, windows)
-        failed = failed or result["ok"] is False
+    for at, step in enumerate(steps):
+        result = _answered(step, run)
         results.append(result)
-    return results
+        if result["ok"] is False:
+            skipped = AgentRefusal("skipped", "an earlier step failed")
+            results += [_refused(text(each, "verb"), skipped) for each in steps[at + 1 :]]
+            return results, _undone(steps[: at + 1], run)
+    return results, []
 
 
-def _each(steps: list[Object], windows: Windows) -> list[Json]:
-    return [_run(step, windows) for step in steps]
+def _undone(attempted: list[Object], run: AgentRun) -> list[Json]:
+    if run.barred is not None:
+        return []
+    return [_answered(each, run) for step in reversed(attempted) for each in undo_of(step)]
 
 
-def _run(step: Object, windows: Windows) -> Object:
+def _answered(step: Object, run: AgentRun) -> Object:
     verb = text(step, "verb")
-    run = _VERBS.get(verb)
     try:
-        if run is None:
-            raise AgentRefusal("bad_request", "unknown verb")
-        return {"verb": verb, "ok": True, **run(step, windows)}
+        if run.barred is not None:
+            raise run.barred
+        run.windows.before_step(verb, run.count)
+        run.count += 1
+        return {"verb": verb, "ok": True, **_result(verb, step, run)}
     except AgentRefusal as refusal:
         return _refused(verb, refusal)
+
+
+def _result(verb: str, step: Object, run: AgentRun) -> Object:
+    if verb in _VERBS:
+        return _VERBS[verb](step, run.windows)
+    if verb in _RUN_VERBS:
+        return _RUN_VERBS[verb](step, run)
+    raise AgentRefusal("bad_request", "unknown verb")
 
 
 def _refused(verb: str, refusal: AgentRefusal) -> Object:
@@ -176,57 +120,30 @@ def _file_version(path: str, windows: Windows) -> Object:
     return {"path": path, "exists": exists, "product_name": name, "product_version": version}
 
 
-def _services(step: Object, windows: Windows) -> Object:
-    try:
-        pattern = re.compile(text(step, "path_pattern"), re.IGNORECASE)
-    except re.error as error:
-        raise bad_arguments() from error
-    matching = [asdict(each) for each in windows.services() if pattern.search(each.path)]
-    return {"services": sorted(matching, key=lambda row: str(row["name"]))}
-
-
-def _running(names: list[str], windows: Windows) -> list[str]:
-    running = {name.casefold() for name in windows.processes()}
-    return [name for name in names if name.casefold() in running]
-
-
-def _processes(step: Object, windows: Windows) -> Object:
-    return {"running": _running(texts(step, "names"), windows)}
-
-
-def _require_not_running(step: Object, windows: Windows) -> Object:
-    for name in _running(texts(step, "names"), windows):
-        raise AgentRefusal("busy", f"a program that must not run is running: {name}")
-    return {}
-
-
-def _service_control(step: Object, windows: Windows) -> Object:
-    action, names = text(step, "action"), texts(step, "names")
-    whole(step, "timeout_seconds")
-    if action not in {"start", "stop"}:
-        raise bad_arguments()
-    return {"services": [_controlled(name, windows, running=action == "start") for name in names]}
-
-
-def _controlled(name: str, windows: Windows, *, running: bool) -> Object:
-    known = next((each for each in windows.services() if each.name.casefold() == name.casefold()), None)
-    if known is None:
-        raise AgentRefusal("missing", f"no such service: {name}")
-    wanted = "Running" if running else "Stopped"
-    if known.state != wanted and not windows.control(known.name, running=running):
-        raise AgentRefusal("timeout", f"the service did not reach the state in time: {name}")
-    return {"name": name, "state": wanted}
-
-
-_Verb = Callable[[Object, Windows], Object]
-_VERBS: Mapping[str, _Verb] = {
+_VERBS: Mapping[str, Callable[[Object, Windows], Object]] = {
     "facts": _facts,
     "file_versions": _file_versions,
-    "read_files": lambda step, windows: read_files(step, windows.tree),
-    "services": _services,
-    "require_not_running": _require_not_running,
-    "processes": _processes,
-    "backup": lambda step, windows: backup(step, windows.tree),
-    "write_files": lambda step, windows: write_files(step, windows.tree, windows.wrote),
-    "service_control": _service_control,
+    "read_files": read_files,
+    "services": services,
+    "require_not_running": require_not_running,
+    "processes": processes,
+    "backup": backup,
+    "service_control": service_control,
+    "require_running": require_running,
+    "snapshot": snapshot,
+    "http": http,
+    "require_http": require_http,
+    "restore": restore,
+    "listening": listening,
+    "firewall": firewall,
+    "firewall_rule": firewall_rule,
+    "service_config": service_config,
+    "windows": about_windows,
+}
+_RUN_VERBS: Mapping[str, Callable[[Object, AgentRun], Object]] = {
+    "wait_idle": wait_idle,
+    "write_files": write_files,
+    "require_unchanged": require_unchanged,
+    "mark_logs": mark_logs,
+    "require_clean_logs": require_clean_logs,
 }

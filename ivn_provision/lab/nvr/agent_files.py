@@ -1,13 +1,14 @@
-"""The agent's file verbs over an emulated file tree: read, back up, write with compare-and-swap."""
+"""The agent's file verbs on the emulated machine: read, compare, write with compare-and-swap."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivn_provision.lab.nvr.agent_machine import AgentRun, Windows
 from ivn_provision.lab.nvr.agent_redact import redacted
 from ivn_provision.lab.nvr.agent_values import (
     AgentRefusal,
@@ -15,7 +16,6 @@ from ivn_provision.lab.nvr.agent_values import (
     Object,
     bad_arguments,
     base64_text,
-    canonical,
     items,
     items_value,
     objects,
@@ -49,64 +49,62 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read_files(arguments: Object, tree: WindowsTree) -> Object:
+def read_files(step: Object, windows: Windows) -> Object:
     """Verb `read_files`."""
-    key = unbase64(arguments.get("redact_key"))
-    wanted = [(text(each, "path"), texts(each, "redact")) for each in objects(arguments, "files")]
-    return {"files": [_read(tree, path, names, key) for path, names in wanted]}
+    key = unbase64(step.get("redact_key"))
+    wanted = [(text(each, "path"), texts(each, "redact")) for each in objects(step, "files")]
+    return {"files": [_read(windows, path, names, key) for path, names in wanted]}
 
 
-def _read(tree: WindowsTree, path: str, names: list[str], key: bytes) -> Object:
-    place = located(tree, path)
-    if not place.is_file():
+def _read(windows: Windows, path: str, names: list[str], key: bytes) -> Object:
+    if not located(windows.tree, path).is_file():
         return {"path": path, "exists": False}
-    if place.stat().st_size > LARGEST_FILE:
-        raise AgentRefusal("too_large", "the file is larger than 64 MiB", path)
-    content = place.read_bytes()
+    content = content_of(windows, path)
     shown = base64_text(redacted(content, names, key))
     return {"path": path, "exists": True, "size": len(content), "sha256": sha256(content), "content": shown}
 
 
-def backup(arguments: Object, tree: WindowsTree) -> Object:
-    """Verb `backup`: copies into a new folder, the manifest last."""
-    to, paths = text(arguments, "to"), texts(arguments, "paths")
-    folder = located(tree, to)
-    if folder.exists():
-        raise AgentRefusal("exists", "the backup folder exists already", to)
-    sources = [_existing(tree, path) for path in paths]
-    folder.mkdir(parents=True)
-    files = [
-        _stored(path, source, folder, n)
-        for n, (path, source) in enumerate(zip(paths, sources, strict=True), 1)
-    ]
-    (folder / "manifest.json").write_bytes(canonical({"files": files, "protocol": 1}))
-    return {"to": to, "files": files}
-
-
-def _stored(path: str, source: Path, folder: Path, number: int) -> Object:
-    content = source.read_bytes()
-    name = f"{number:04d}-{path.rsplit(chr(92), 1)[-1]}"
-    (folder / name).write_bytes(content)
-    return {"path": path, "sha256": sha256(content), "stored": name}
-
-
-def _existing(tree: WindowsTree, path: str) -> Path:
-    place = located(tree, path)
+def existing(windows: Windows, path: str) -> Path:
+    """The place of a file that exists and can be opened for reading."""
+    place = located(windows.tree, path)
     if not place.is_file():
         raise AgentRefusal("missing", "the file does not exist", path)
+    if not windows.readable(path):
+        raise AgentRefusal("locked", "another process holds the file", path)
     return place
 
 
-def write_files(arguments: Object, tree: WindowsTree, wrote: Callable[[str], None]) -> Object:
-    """Verb `write_files`: every file is compared before the first is written; `wrote` hears of each."""
-    wanted = objects(arguments, "files")
+def content_of(windows: Windows, path: str) -> bytes:
+    """The bytes of a file that exists and is not too large."""
+    place = existing(windows, path)
+    if place.stat().st_size > LARGEST_FILE:
+        raise AgentRefusal("too_large", "the file is larger than 64 MiB", path)
+    return place.read_bytes()
+
+
+def require_unchanged(step: Object, run: AgentRun) -> Object:
+    """Verb `require_unchanged`: the hash given, or the one that this request wrote."""
+    for path, wanted in [(text(each, "path"), text(each, "sha256")) for each in objects(step, "files")]:
+        known = run.written.get(located(run.windows.tree, path), "") if wanted == "written" else wanted
+        if not known:
+            raise AgentRefusal("bad_request", "no step of this request wrote the file", path)
+        if sha256(existing(run.windows, path).read_bytes()) != known:
+            since = "written" if wanted == "written" else "read"
+            raise AgentRefusal("conflict", f"the file changed since it was {since}", path)
+    return {}
+
+
+def write_files(step: Object, run: AgentRun) -> Object:
+    """Verb `write_files`: every file is compared before the first is written."""
+    wanted = objects(step, "files")
     for each in wanted:
         _check_shape(each)
-    bases = [_base(each, tree) for each in wanted]
-    writes = [_planned(each, tree, base) for each, base in zip(wanted, bases, strict=True)]
-    _replace_all(writes)
+    bases = [_base(each, run.windows) for each in wanted]
+    writes = [_planned(each, run.windows, base) for each, base in zip(wanted, bases, strict=True)]
+    _replace_all(writes, run.windows)
     for write in writes:
-        wrote(write.path)
+        run.windows.wrote(write.path)
+        run.written[write.place] = sha256(write.content)
     done: list[Json] = [{"path": w.path, "sha256": sha256(w.content), "size": len(w.content)} for w in writes]
     return {"files": done}
 
@@ -131,20 +129,20 @@ def _splices(wanted: Object) -> list[tuple[int, int, bytes]]:
     return found
 
 
-def _base(wanted: Object, tree: WindowsTree) -> bytes:
+def _base(wanted: Object, windows: Windows) -> bytes:
     path = text(wanted, "path")
-    base = _existing(tree, path).read_bytes()
+    base = content_of(windows, path)
     if sha256(base) != text(wanted, "base_sha256"):
         raise AgentRefusal("conflict", "the file changed since it was read", path)
     return base
 
 
-def _planned(wanted: Object, tree: WindowsTree, base: bytes) -> _Write:
+def _planned(wanted: Object, windows: Windows, base: bytes) -> _Write:
     path = text(wanted, "path")
     result = _spliced(base, _splices(wanted), path)
     if _announced(wanted) and sha256(result) != _announced(wanted):
         raise AgentRefusal("bad_request", "the result is not the one that was announced", path)
-    return _Write(path, located(tree, path), result)
+    return _Write(path, located(windows.tree, path), result)
 
 
 def _spliced(base: bytes, splices: Iterable[tuple[int, int, bytes]], path: str) -> bytes:
@@ -157,25 +155,29 @@ def _spliced(base: bytes, splices: Iterable[tuple[int, int, bytes]], path: str) 
     return b"".join([*pieces, base[end:]])
 
 
-def _replace_all(writes: list[_Write]) -> None:
+def _replace_all(writes: list[_Write], windows: Windows) -> None:
     done: list[_Write] = []
     for write in writes:
         try:
-            _replace(write)
+            replace(write.path, write.place, write.content, windows)
         except OSError as error:
             _put_back(done)
             raise AgentRefusal("io", "the file could not be written", write.path) from error
         done.append(write)
     for write in done:
-        _beside(write.place, ".ivn-old").unlink(missing_ok=True)
+        beside(write.place, ".ivn-old").unlink(missing_ok=True)
 
 
-def _replace(write: _Write) -> None:
-    new, old = _beside(write.place, ".ivn-new"), _beside(write.place, ".ivn-old")
-    old.write_bytes(write.place.read_bytes())
+def replace(path: str, place: Path, content: bytes, windows: Windows) -> None:
+    """Put the content in the file's place in one step; the old one stays as `.ivn-old`. Raises OSError."""
+    if not (windows.room(len(content)) and windows.writable(path)):
+        raise OSError(path)
+    new, old = beside(place, ".ivn-new"), beside(place, ".ivn-old")
+    if place.is_file():
+        old.write_bytes(place.read_bytes())
     try:
-        new.write_bytes(write.content)
-        new.replace(write.place)
+        new.write_bytes(content)
+        new.replace(place)
     except OSError:
         old.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
@@ -185,8 +187,9 @@ def _replace(write: _Write) -> None:
 
 def _put_back(done: list[_Write]) -> None:
     for write in reversed(done):
-        _beside(write.place, ".ivn-old").replace(write.place)
+        beside(write.place, ".ivn-old").replace(write.place)
 
 
-def _beside(place: Path, suffix: str) -> Path:
+def beside(place: Path, suffix: str) -> Path:
+    """The file's name with the suffix, in the same folder."""
     return place.with_name(place.name + suffix)

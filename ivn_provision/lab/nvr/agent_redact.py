@@ -5,10 +5,25 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 _BOMS = {b"\xff\xfe": "little", b"\xfe\xff": "big"}
+# Written out instead of a flag: .NET and Python do not agree on the case of every letter of Unicode.
+_WORD = (
+    "(?:[Pp][Aa][Ss][Ss](?:[Ww][Dd]|[Ww][Oo][Rr][Dd]|[Pp][Hh][Rr][Aa][Ss][Ee])|[Pp][Ww][Dd]"
+    "|[Ss][Ee][Cc][Rr][Ee][Tt]|[Cc][Rr][Ee][Dd][Ee][Nn][Tt][Ii][Aa][Ll]|[Tt][Oo][Kk][Ee][Nn])"
+)
+_LETTER = r"""[^ \t\r\n<>/:="'&!?]"""
+_NAME = f"(?:{_LETTER}+:)?{_LETTER}*{_WORD}{_LETTER}*"
+_TEXT = r"(?>[^<]+|<!\[CDATA\[(?>[^\]]+|\](?!\]>))*\]\]>|<!--(?>[^-]+|-(?!->))*-->)+"
+_LEAF = re.compile(
+    rf"""<{_NAME}(?=[ \t\r\n>])(?>[^<>"'/]+|"[^"<]*"|'[^'<]*'|/(?!>))*>({_TEXT})(?=</|<!|\Z)"""
+)
+# Not inside of a text: there the next angle bracket opens a tag.
+_ATTRIBUTE = re.compile(
+    rf"""[ \t\r\n]{_NAME}[ \t\r\n]*=[ \t\r\n]*(?>"([^"<]+)|'([^'<]+))(?![^<>]{{0,4096}}<)"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +35,21 @@ class _Coding:
 
 
 def redacted(content: bytes, names: Sequence[str], key: bytes) -> bytes:
-    """The bytes with the text of the named elements replaced by a keyed hash of the same length."""
+    """The bytes with every secret replaced by a keyed hash of the same length.
+
+    Secrets: the content of the named elements, then of each leaf element and attribute whose name says so.
+    """
     coding = _coding(content)
     # a cut UTF-16 file may end in half a code unit: what stands before it is text all the same
     cut = len(content) % 2 if content[:2] in _BOMS else 0
     body, tail = content[: len(content) - cut], content[len(content) - cut :]
     text = coding.decode(body)
+    masked: set[int] = set()
     for name in names:
-        text = _pattern(name).sub(lambda match: _masked(match, coding, key), text)
+        text = _masked(text, _spans(_pattern(name), text, 3), coding, key, masked)
+    for pattern in (_LEAF, _ATTRIBUTE):
+        found = [span for span in _spans(pattern, text, 1, 2) if span[0] not in masked]
+        text = _masked(text, found, coding, key, masked)
     return coding.encode(text) + tail
 
 
@@ -37,12 +59,23 @@ def _pattern(name: str) -> re.Pattern[str]:
     )
 
 
-def _masked(match: re.Match[str], coding: _Coding, key: bytes) -> str:
-    secret = match.group(3)
-    digest = hmac.new(key, coding.encode(secret), hashlib.sha256).hexdigest()
-    mask = (digest * (len(secret) // len(digest) + 1))[: len(secret)]
-    start, end = (place - match.start() for place in match.span(3))
-    return match.group(0)[:start] + mask + match.group(0)[end:]
+def _spans(pattern: re.Pattern[str], text: str, *groups: int) -> Iterator[tuple[int, int]]:
+    for match in pattern.finditer(text):
+        for group in groups:
+            if group <= pattern.groups and match.start(group) < match.end(group):
+                yield match.span(group)
+
+
+def _masked(
+    text: str, spans: Iterable[tuple[int, int]], coding: _Coding, key: bytes, masked: set[int]
+) -> str:
+    pieces, end = [], 0
+    for start, stop in spans:
+        digest = hmac.new(key, coding.encode(text[start:stop]), hashlib.sha256).hexdigest()
+        pieces += [text[end:start], (digest * ((stop - start) // len(digest) + 1))[: stop - start]]
+        masked.add(start)
+        end = stop
+    return "".join([*pieces, text[end:]])
 
 
 def _coding(content: bytes) -> _Coding:

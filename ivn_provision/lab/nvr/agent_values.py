@@ -98,3 +98,13 @@ def unbase64(value: Json) -> bytes:
 def base64_text(content: bytes) -> str:
     """Bytes as a base64 string."""
     return base64.b64encode(content).decode("ascii")
+
+
+def text_order(value: str) -> bytes:
+    """Sorts as .NET's ordinal comparison does: by UTF-16 code unit."""
+    return value.encode("utf-16-be", "surrogatepass")
+
+
+def cut(value: str, length: int) -> str:
+    """The first so many UTF-16 code units, as .NET counts."""
+    return text_order(value)[: 2 * length].decode("utf-16-be", "surrogatepass")

@@ -108,16 +108,26 @@ def load(content: bytes) -> ActiveConfiguration:
     if root.tag != "config":
         raise Unreadable("the root element is not `config`")
     return ActiveConfiguration(
-        devices=tuple(_device(each) for each in root.iterfind("Devices/*")),
-        cameras={
-            _text(each, "Guid").lower(): _text(each, "DisplayName")
-            for each in root.iterfind("Devices/*/Cameras/*")
-        },
+        devices=devices_of(root),
+        cameras=cameras_of(root),
         inputs=tuple(_input(each) for each in root.iterfind("Events/HardwareInputEvents/HardwareInputEvent")),
         generics=tuple(_generic(each) for each in root.iterfind("Events/GenericEvents/GenericEvent")),
         mail=_mail(root),
         alert_port=_number(root, "Events/Handling/AlertPort", 1, 65_535),
     )
+
+
+def devices_of(root: etree._Element) -> tuple[Device, ...]:
+    """Every hardware device of `config`."""
+    return tuple(_device(each) for each in root.iterfind("Devices/*"))
+
+
+def cameras_of(root: etree._Element) -> dict[str, str]:
+    """GUID and display name of every camera of `config`."""
+    return {
+        _text(each, "Guid").lower(): _text(each, "DisplayName")
+        for each in root.iterfind("Devices/*/Cameras/*")
+    }
 
 
 def _device(element: etree._Element) -> Device:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from lxml import etree
 
 from ivn_provision.errors import LabError
 from ivn_provision.lab.nvr.config_active import Unreadable, parse_document
-from ivn_provision.lab.nvr.config_fields import ALIASES, COMPOUND, FIELDS, RECORDING, known_fields
+from ivn_provision.lab.nvr.config_fields import ALIASES, COMPOUND, FIELDS, NEW_ITEMS, RECORDING, known_fields
 from ivn_provision.lab.nvr.config_initial import BOM
 
 _ITEMS = {
@@ -51,6 +52,11 @@ def open_document(content: bytes) -> Document:
     return Document(tree, content.startswith(BOM), b"\r\n" in content)
 
 
+def document_of(root: etree._Element) -> Document:
+    """A document whose file somebody else writes."""
+    return Document(root.getroottree(), bom=False, crlf=False)
+
+
 def print_document(document: Document) -> bytes:
     """The file again, with its byte-order mark and line ends."""
     body = etree.tostring(document.tree, encoding="utf-8", xml_declaration=False)
@@ -64,14 +70,34 @@ def print_document(document: Document) -> bytes:
 def change(document: Document, kind: str, key: str, fields: Mapping[str, str]) -> None:
     """Set fields of one object. Raises LabError naming what exists."""
     _check_kind(kind)
+    change_item(document, find(document, kind, key) if kind in _ITEMS else document.root, kind, fields)
+
+
+def change_item(document: Document, item: etree._Element, kind: str, fields: Mapping[str, str]) -> None:
+    """Set fields of an object that was found. Raises LabError."""
     wanted = {_field_name(kind, name): value for name, value in fields.items()}
-    item = find(document, kind, key) if kind in _ITEMS else document.root
     for name, value in wanted.items():
         if name in COMPOUND.get(kind, ()):
             _change_compound(document, item, kind, name, value)
         else:
             field = FIELDS[kind][name]
             _set(item, field.path, field.encode(value))
+
+
+def add(document: Document, kind: str, key: str, fields: Mapping[str, str]) -> None:
+    """Make an event or an alarm of a new name. Raises LabError."""
+    if kind not in NEW_ITEMS:
+        raise LabError(f"{kind} cannot be added here", next_step=f"kinds: {', '.join(NEW_ITEMS)}")
+    name = fields.get("name", key)
+    if not name or has(document, kind, name):
+        raise LabError(f"there is a {kind} {name!r} already", next_step="give a name that is not taken")
+    path, _, tag = _ITEMS[kind].rpartition("/")
+    parent = document.root.find(path)
+    item = etree.SubElement(document.root if parent is None else parent, tag)
+    for field, text in {"Guid": str(uuid.uuid4()), **NEW_ITEMS[kind]}.items():
+        etree.SubElement(item, field).text = text
+    change_item(document, item, kind, {**fields, "name": name})
+    etree.indent(document.tree)
 
 
 def remove(document: Document, kind: str, key: str) -> None:
@@ -134,15 +160,25 @@ def _has_number(item: etree._Element, kind: str, key: str) -> bool:
 def _has_address(item: etree._Element, kind: str, key: str) -> bool:
     if kind != "camera":
         return False
-    device = _device(item)
+    device = device_of_camera(item)
     mac = re.sub("[:-]", "", key).upper()
     return key == device.findtext("IPAddress") or mac == (device.findtext("MAC") or "").upper()
 
 
-def _device(camera: etree._Element) -> etree._Element:
+def device_of_camera(camera: etree._Element) -> etree._Element:
+    """The hardware device that a camera is a channel of."""
     device = next(camera.iterancestors("Cameras")).getparent()
     assert device is not None
     return device
+
+
+def device_of(document: Document, key: str) -> etree._Element:
+    """The hardware device of an address or MAC. Raises LabError."""
+    mac = re.sub("[:-]", "", key).upper()
+    for device in document.root.iterfind("Devices/*"):
+        if key == device.findtext("IPAddress") or mac == (device.findtext("MAC") or "").upper():
+            return device
+    raise LabError(f"there is no device {key!r} on this recorder", next_step="give its address or MAC")
 
 
 def _change_compound(document: Document, item: etree._Element, kind: str, name: str, value: str) -> None:
@@ -153,7 +189,9 @@ def _change_compound(document: Document, item: etree._Element, kind: str, name: 
     elif name == "camera":
         camera = find(document, "camera", value)
         _set(item, "EmailCamera", camera.findtext("Guid") or "")
-        _set(item, "DeviceGuid", _device(camera).findtext("Guid") or "")
+        _set(item, "DeviceGuid", device_of_camera(camera).findtext("Guid") or "")
+    elif name == "device":
+        _set(item, "DeviceGuid", device_of(document, value).findtext("Guid") or "")
     elif name == "source":
         _set(item, "SourceEvent", _event(document, value).findtext("Guid") or "")
     # `password` never stands in the file: the machine keeps it (machine.py).

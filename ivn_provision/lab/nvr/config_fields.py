@@ -19,13 +19,15 @@ class Field:
     encode: Callable[[str], str]
 
 
-def _text(value: str) -> str:
+def text(value: str) -> str:
+    """As it is. Raises LabError for control characters."""
     if any(character < " " and character not in "\n\t" for character in value):
         raise LabError("control characters cannot stand in the configuration")
     return value
 
 
-def _flag(value: str) -> str:
+def flag(value: str) -> str:
+    """`1` or `0`. Raises LabError."""
     word = value.strip().casefold()
     if word not in _YES | _NO:
         raise LabError(f"{value!r} is neither true nor false", next_step="write true or false")
@@ -33,16 +35,19 @@ def _flag(value: str) -> str:
 
 
 def _inverse(value: str) -> str:
-    return "0" if _flag(value) == "1" else "1"
+    return "0" if flag(value) == "1" else "1"
 
 
-def _number(value: str) -> str:
+def number(value: str) -> str:
+    """Digits without leading zeros. Raises LabError."""
     if not re.fullmatch(r"[0-9]{1,9}", value.strip()):
         raise LabError(f"{value!r} is not a number", next_step="write digits only")
     return str(int(value))
 
 
-def _choice(**words: str) -> Callable[[str], str]:
+def choice(**words: str) -> Callable[[str], str]:
+    """One of `words`, in the file's own spelling. The result raises LabError."""
+
     def encode(value: str) -> str:
         try:
             return words[value.strip().casefold()]
@@ -56,72 +61,72 @@ def _choice(**words: str) -> Callable[[str], str]:
 
 _EMAIL = "Notifications/Email/"
 _SERVER = "Notifications/EmailServer/"
-_SECURITY = _choice(none="None", starttls="StartTls", tls="Tls")
-_CODEC = _choice(mjpeg="MJPEG", h264="H264", mpeg4="MPEG4")
-_NAME, _ENABLED = Field("Name", _text), Field("Enabled", _flag)
+_SECURITY = choice(none="None", starttls="StartTls", tls="Tls")
+_CODEC = choice(mjpeg="MJPEG", h264="H264", mpeg4="MPEG4")
+_NAME, _ENABLED = Field("Name", text), Field("Enabled", flag)
 
 FIELDS: Mapping[str, Mapping[str, Field]] = {
     "camera": {
-        "name": Field("DisplayName", _text),
+        "name": Field("DisplayName", text),
         "enabled": Field("Disabled", _inverse),
         "codec": Field("VideoFormat/Codec", _CODEC),
-        "resolution": Field("VideoFormat/Resolution", _text),
-        "fps": Field("FrameRateSettings/FPS", _number),
-        "live_fps": Field("FrameRateSettings/LiveFrameRate", _number),
-        "pre_buffer_seconds": Field("Storage/DbPreSecs", _number),
-        "post_buffer_seconds": Field("Storage/DbPostSecs", _number),
+        "resolution": Field("VideoFormat/Resolution", text),
+        "fps": Field("FrameRateSettings/FPS", number),
+        "live_fps": Field("FrameRateSettings/LiveFrameRate", number),
+        "pre_buffer_seconds": Field("Storage/DbPreSecs", number),
+        "post_buffer_seconds": Field("Storage/DbPostSecs", number),
     },
     "hardware_event": {
         "name": _NAME,
         "enabled": _ENABLED,
-        "input": Field("Input", _number),
-        "edge": Field("Edge", _choice(rising="Rising", falling="Falling")),
-        "email": Field("SendEmail", _flag),
-        "record": Field("RecordCameras", _choice(all="All", none="None")),
+        "input": Field("Input", number),
+        "edge": Field("Edge", choice(rising="Rising", falling="Falling")),
+        "email": Field("SendEmail", flag),
+        "record": Field("RecordCameras", choice(all="All", none="None")),
     },
     "generic_event": {
         "name": _NAME,
         "enabled": _ENABLED,
-        "match": Field("Substring", _text),
-        "rule": Field("RuleType", _choice(match="Match", search="Search")),
-        "protocol": Field("Protocol", _choice(any="Any", tcp="TCP", udp="UDP")),
-        "priority": Field("Priority", _number),
-        "email": Field("SendEmail", _flag),
+        "match": Field("Substring", text),
+        "rule": Field("RuleType", choice(match="Match", search="Search")),
+        "protocol": Field("Protocol", choice(any="Any", tcp="TCP", udp="UDP")),
+        "priority": Field("Priority", number),
+        "email": Field("SendEmail", flag),
     },
     "mail_message": {
-        "enabled": Field(f"{_EMAIL}Enabled", _flag),
-        "recipients": Field(f"{_EMAIL}Recipients", _text),
-        "subject": Field(f"{_EMAIL}Subject", _text),
-        "body": Field(f"{_EMAIL}Message", _text),
+        "enabled": Field(f"{_EMAIL}Enabled", flag),
+        "recipients": Field(f"{_EMAIL}Recipients", text),
+        "subject": Field(f"{_EMAIL}Subject", text),
+        "body": Field(f"{_EMAIL}Message", text),
     },
     "mail_server": {
-        "sender": Field(f"{_SERVER}Sender", _text),
-        "host": Field(f"{_SERVER}Host", _text),
-        "port": Field(f"{_SERVER}Port", _number),
+        "sender": Field(f"{_SERVER}Sender", text),
+        "host": Field(f"{_SERVER}Host", text),
+        "port": Field(f"{_SERVER}Port", number),
         "security": Field(f"{_SERVER}Security", _SECURITY),
-        "login": Field(f"{_SERVER}Login", _flag),
-        "username": Field(f"{_SERVER}UserName", _text),
+        "login": Field(f"{_SERVER}Login", flag),
+        "username": Field(f"{_SERVER}UserName", text),
     },
     "alarm": {
         "name": _NAME,
         "enabled": _ENABLED,
-        "description": Field("Description", _text),
-        "time_profile": Field("TimeProfile", _text),
+        "description": Field("Description", text),
+        "time_profile": Field("TimeProfile", text),
     },
     "server_access": {
-        "local_port": Field("ServerAccess/LocalPort", _number),
-        "internet_access": Field("ServerAccess/InternetAccess", _flag),
-        "internet_port": Field("ServerAccess/InternetPort", _number),
-        "max_clients": Field("ServerAccess/MaxClients", _number),
+        "local_port": Field("ServerAccess/LocalPort", number),
+        "internet_access": Field("ServerAccess/InternetAccess", flag),
+        "internet_port": Field("ServerAccess/InternetPort", number),
+        "max_clients": Field("ServerAccess/MaxClients", number),
     },
     "services": {
-        "event_server_port": Field("Events/Handling/AlertPort", _number),
-        "log_server_port": Field("RegisteredServices/LogServerPort", _number),
+        "event_server_port": Field("Events/Handling/AlertPort", number),
+        "log_server_port": Field("RegisteredServices/LogServerPort", number),
     },
     "user": {
         "name": _NAME,
-        "kind": Field("Kind", _choice(basic="Basic", windows="Windows")),
-        "administrator": Field("Administrator", _flag),
+        "kind": Field("Kind", choice(basic="Basic", windows="Windows")),
+        "administrator": Field("Administrator", flag),
     },
 }
 # Words that other tools use for the same fields.
@@ -133,7 +138,8 @@ ALIASES: Mapping[str, Mapping[str, str]] = {
 # Fields that touch more than one text node: handled by config_edit.
 COMPOUND: Mapping[str, tuple[str, ...]] = {
     "camera": ("label", "recording"),
-    "hardware_event": ("label", "camera"),
+    "hardware_event": ("label", "camera", "device"),
+    "generic_event": ("label",),
     "alarm": ("source",),
     "user": ("password",),
     "mail_server": ("password",),
@@ -145,6 +151,38 @@ RECORDING: Mapping[str, tuple[str, str, str]] = {
     "event": ("2", "1", "0"),
     "motion": ("2", "0", "1"),
     "motion_and_event": ("2", "1", "1"),
+}
+
+
+# What the Management Application fills in for a new object.
+NEW_ITEMS: Mapping[str, Mapping[str, str]] = {
+    "hardware_event": {
+        "Name": "",
+        "Enabled": "1",
+        "DeviceGuid": "",
+        "Input": "1",
+        "Edge": "Rising",
+        "SendEmail": "0",
+        "EmailCamera": "",
+        "RecordCameras": "None",
+    },
+    "generic_event": {
+        "Name": "",
+        "Enabled": "1",
+        "Substring": "",
+        "RuleType": "Search",
+        "Protocol": "Any",
+        "Priority": "500",
+        "SendEmail": "0",
+    },
+    "alarm": {
+        "Name": "",
+        "Enabled": "1",
+        "Description": "",
+        "EventGroup": "External Event",
+        "SourceEvent": "",
+        "TimeProfile": "Always",
+    },
 }
 
 

@@ -6,17 +6,27 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ivn_provision.lab.nvr import sealing
 from ivn_provision.lab.nvr.counters import Counters
 from ivn_provision.lab.nvr.gate import Gate, GateRules
 from ivn_provision.lab.nvr.http_wire import Closed, HttpConnection, HttpRequest, HttpResponse, TooLarge
 from ivn_provision.lab.nvr.ntlm_seal import BadSeal
+from ivn_provision.lab.nvr.verb_faults import VERB_FAULTS, VerbFault, fault_at
 from ivn_provision.lab.nvr.wsman import WsmanService
 
 SOAP = "application/soap+xml;charset=UTF-8"
-FAULTS = frozenset({"hang", "hang_receive", "http_500", "html", "truncate", "garbage_xml", "reset", "slow"})
+FAULTS = VERB_FAULTS | {
+    "hang",
+    "hang_receive",
+    "http_500",
+    "html",
+    "truncate",
+    "garbage_xml",
+    "reset",
+    "slow",
+}
 _HTML = b"<!DOCTYPE html><html><head><title>Router login</title></head><body>Please log in.</body></html>"
 _GARBAGE = b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body><unclosed attr=</s:Body>'
 _CLOSE_SECONDS = 1.0
@@ -30,6 +40,10 @@ class Weather:
     faults: set[str] = field(default_factory=set)
     latency_seconds: float = 0.0
     slow_seconds: float = 2.0
+
+
+class _Half(HttpResponse):
+    """A response of which the client gets the first half."""
 
 
 class Listener:
@@ -74,15 +88,15 @@ class Listener:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         graceful = False
         try:
-            graceful = await self._serve(HttpConnection(reader, writer, _LARGEST_BODY))
+            graceful = await self._serve(HttpConnection(reader, writer, _LARGEST_BODY), _subject(writer))
         except Closed:
             pass
         finally:
             await _closed(writer, graceful=graceful)
 
-    async def _serve(self, http: HttpConnection) -> bool:
+    async def _serve(self, http: HttpConnection, subject: str) -> bool:
         """Answer until the connection ends; whether what was written last should still reach the client."""
-        gate = Gate(self._rules, self._counters)
+        gate = Gate(self._rules, self._counters, certificate_of=subject)
         while "reset" not in self._weather.faults:
             try:
                 request = await http.request()
@@ -93,7 +107,9 @@ class Listener:
             if "reset" in self._weather.faults:
                 break
             response = await self._answer(gate, request)
-            cut = "truncate" in self._weather.faults and gate.owner and len(response.body) > 0
+            cut = isinstance(response, _Half) or (
+                "truncate" in self._weather.faults and bool(gate.owner) and len(response.body) > 0
+            )
             await http.respond(response, cut_at=len(response.body) // 2 if cut else None)
             if cut or response.close:
                 return True
@@ -120,9 +136,7 @@ class Listener:
         if refusal is not None:
             return refusal
         response = await self._admitted(gate, request)
-        return HttpResponse(
-            response.status, [*response.headers, *headers], response.body, close=response.close
-        )
+        return replace(response, headers=[*response.headers, *headers])
 
     async def _admitted(self, gate: Gate, request: HttpRequest) -> HttpResponse:
         if not request.body:
@@ -134,8 +148,9 @@ class Listener:
             return HttpResponse(500)
         if request.media_type != "application/soap+xml":
             return HttpResponse(415)
-        status, envelope = await self._soap(gate.owner, request.body)
-        return HttpResponse(status, [("Content-Type", SOAP)], envelope)
+        fault = fault_at(request.body, self._weather.faults)
+        status, envelope = await self._soap(gate.owner, request.body, fault)
+        return await _spoilt(HttpResponse(status, [("Content-Type", SOAP)], envelope), fault)
 
     async def _sealed(self, gate: Gate, request: HttpRequest) -> HttpResponse:
         if gate.session is None:
@@ -144,15 +159,38 @@ class Listener:
             protocol, plain = sealing.unseal(request, gate.session)
         except BadSeal:
             return HttpResponse(400)
-        status, envelope = await self._soap(gate.owner, plain)
+        fault = fault_at(plain, self._weather.faults)
+        status, envelope = await self._soap(gate.owner, plain, fault)
         media_type, body = sealing.seal(protocol, envelope, gate.session)
-        return HttpResponse(status, [("Content-Type", media_type)], body)
+        return await _spoilt(HttpResponse(status, [("Content-Type", media_type)], body), fault)
 
-    async def _soap(self, owner: str, content: bytes) -> tuple[int, bytes]:
+    async def _soap(self, owner: str, content: bytes, fault: VerbFault) -> tuple[int, bytes]:
+        if fault is VerbFault.LOSE:
+            raise Closed
         if "hang_receive" in self._weather.faults and b"/windows/shell/Receive" in content:
             await asyncio.Event().wait()
         status, envelope = await self._service.answer(owner, content)
         return (200, _GARBAGE) if "garbage_xml" in self._weather.faults else (status, envelope)
+
+
+async def _spoilt(response: HttpResponse, fault: VerbFault) -> HttpResponse:
+    """What the client gets of the answer to a request that was carried out. Raises Closed."""
+    if fault is VerbFault.DROP:
+        raise Closed
+    if fault is VerbFault.HANG:
+        await asyncio.Event().wait()
+    if fault is VerbFault.HTTP_500:
+        return HttpResponse(500)
+    if fault is VerbFault.CUT:
+        return _Half(response.status, response.headers, response.body)
+    return response
+
+
+def _subject(writer: asyncio.StreamWriter) -> str:
+    """The common name of the client's certificate, which the TLS context has verified; `` without one."""
+    certificate = writer.get_extra_info("peercert") or {}
+    names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
+    return str(names[0]) if names else ""
 
 
 async def _closed(writer: asyncio.StreamWriter, *, graceful: bool) -> None:

@@ -7,29 +7,30 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from lxml import etree
-
 from ivn_provision.errors import LabError
-from ivn_provision.lab.nvr import config_edit
-from ivn_provision.lab.nvr.config_initial import PATH, initial_configuration, opaque_hex, user_fields
+from ivn_provision.lab.nvr.config_initial import PATH
 from ivn_provision.lab.nvr.counters import Counters, EventEntry, MailEntry
 from ivn_provision.lab.nvr.endpoint import FAULTS, Listener, Weather
 from ivn_provision.lab.nvr.gate import GateRules
+from ivn_provision.lab.nvr.machine_faults import MACHINE_FAULTS
 from ivn_provision.lab.nvr.ntlm import Account
+from ivn_provision.lab.nvr.product_services import ProductServices
 from ivn_provision.lab.nvr.recorder import RecordingServer
 from ivn_provision.lab.nvr.shells import Shells
+from ivn_provision.lab.nvr.store import Edit
+from ivn_provision.lab.nvr.stores import store_of
 from ivn_provision.lab.nvr.tls_point import end_point_binding
 from ivn_provision.lab.nvr.tree import WindowsTree
-from ivn_provision.lab.nvr.windows_machine import IMAGE_SERVER, RECORDING_SERVER, Identity, WindowsMachine
+from ivn_provision.lab.nvr.windows_machine import Identity, WindowsMachine
+from ivn_provision.lab.nvr.windows_tamper import WINDOWS_KINDS, remove_windows, tamper_windows
 from ivn_provision.lab.nvr.wsman import WsmanService
 from ivn_provision.lab.scenario import LabSite
 
-_STOP_ORDER = (IMAGE_SERVER, RECORDING_SERVER)
 _T = TypeVar("_T")
 
 
@@ -64,12 +65,16 @@ class Nvr:
         self._listeners: list[Listener] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
-        self._recorder: RecordingServer | None = None
+        self._services: ProductServices | None = None
+        self._shells: Shells | None = None
         self.events_log: list[EventEntry] = []
         self.mail_log: list[MailEntry] = []
         identity = Identity(f"IVN-LAB-{site.key}".upper(), site.product, site.version)
         tree = WindowsTree(directory / "files")
         self.windows = WindowsMachine(identity, tree, clock, self._service_changes, self._file_written)
+        self.store = store_of(site, tree)
+        self.windows.configuration = self.store.files
+        self.windows.product_changes = lambda: self.store.touch(clock())
 
     @property
     def faults(self) -> set[str]:
@@ -86,15 +91,23 @@ class Nvr:
         self.weather.latency_seconds = value
 
     @property
+    def image_port(self) -> int:
+        """Where the Image Server really listens; 0 before the start."""
+        return self._services.image_port if self._services else 0
+
+    @property
     def configuration_path(self) -> Path:
         """Where configuration.xml really is."""
         return self.windows.tree.locate(PATH)
 
     def fault(self, name: str, *, on: bool = True) -> None:
-        """Switch a wire fault. Raises LabError for one that does not exist."""
-        if name not in FAULTS:
-            raise LabError(f"there is no fault {name!r}", next_step=f"faults: {', '.join(sorted(FAULTS))}")
-        (self.faults.add if on else self.faults.discard)(name)
+        """Switch a fault of the wire or of the machine. Raises LabError for one that does not exist."""
+        if name not in FAULTS | MACHINE_FAULTS:
+            known = ", ".join(sorted(each for each in FAULTS | MACHINE_FAULTS if "-at-" not in each))
+            step = f"faults are: {known}; and drop-at-receive and its like (docs/how-to/use-the-lab.md)"
+            raise LabError(f"a recorder has no fault {name!r}", next_step=step)
+        faults = self.windows.faults.on if name in MACHINE_FAULTS else self.faults
+        (faults.add if on else faults.discard)(name)
 
     async def start(self) -> None:
         """Create what is missing, start the services and listen. Raises LabError; nothing stays open then."""
@@ -108,104 +121,114 @@ class Nvr:
             raise
 
     async def stop(self) -> None:
-        """Close every connection and wait for the mails under way."""
+        """Close every connection and wait for programs and mails under way."""
         for listener in self._listeners:
             await listener.stop()
         self._listeners.clear()
+        if self._shells is not None:
+            await self._shells.idle()
         for name in [each.name for each in self.windows.services() if each.state == "Running"]:
             self.windows.control(name, running=False)
-        if self._recorder is not None:
-            await self._recorder.drain()
-        self._recorder, self._loop = None, None
+        if self._services is not None:
+            await self._services.drain()
+        self._services, self._shells, self._loop = None, None, None
 
     async def fire_input(self, device: str, input: int, edge: str) -> int:  # noqa: A002 - the product's word
         """An input of a device (IP or MAC) goes `rising` or `falling`; number of events hit. Raises LabError."""
         if edge.casefold() not in {"rising", "falling"}:
             raise LabError(f"{edge!r} is no edge", next_step="use rising or falling")
-        return self._running().input_changed(device, input, edge.casefold())
+        return self._running().recorder.input_changed(device, input, edge.casefold())
+
+    def gui(self, edit: Edit) -> None:
+        """A person opens the Management Application, does one thing, saves, and closes it. Raises LabError.
+
+        An application that is open already stays so.
+        """
+        self._on_loop(lambda: self._save(edit))
+
+    def open_gui(self, *, is_open: bool = True) -> None:
+        """Open or close the Management Application, and do nothing with it."""
+        self.windows.management_application_open = is_open
 
     def tamper(self, kind: str, key: str = "", fields: Mapping[str, str] | None = None) -> None:
-        """Change one object as a technician does in the Management Application, then reload. Raises LabError.
-
-        A user that does not exist is created when `password` is among the fields.
-        """
-        self._on_loop(lambda: self._edit(lambda document: self._tamper(document, kind, key, fields or {})))
+        """Change one object as a technician does. A user that is not there is made if `password` is given."""
+        if kind in WINDOWS_KINDS:
+            self._on_loop(lambda: tamper_windows(self.windows, kind, key, fields or {}))
+        else:
+            self.gui(Edit("change", kind, key, fields or {}))
 
     def remove(self, kind: str, key: str) -> None:
-        """Remove one object as a technician does, then reload. Raises LabError."""
-        self._on_loop(lambda: self._edit(lambda document: config_edit.remove(document, kind, key)))
-
-    def _tamper(self, document: config_edit.Document, kind: str, key: str, fields: Mapping[str, str]) -> None:
-        if kind == "user" and "password" in fields and not config_edit.has(document, "user", key):
-            _add_user(document, self.site, key)
-        config_edit.change(document, kind, key, fields)
-        if "password" in fields:
-            self._keep_password(document, kind, fields.get("name", key), fields["password"])
-
-    def _keep_password(self, document: config_edit.Document, kind: str, key: str, password: str) -> None:
-        shown = opaque_hex(kind, key, self._clock().isoformat())
-        if kind == "mail_server":
-            self._running().mail_password = password
-            _set_text(document.root.find("Notifications/EmailServer/Password"), shown)
+        """Remove one object as a technician does. Raises LabError."""
+        if kind in WINDOWS_KINDS:
+            self._on_loop(lambda: remove_windows(self.windows, kind, key))
         else:
-            self.secrets[key] = password
-            _set_text(config_edit.find(document, kind, key).find("PasswordHash"), shown)
+            self.gui(Edit("remove", kind, key))
 
-    def _edit(self, edit: Callable[[config_edit.Document], None]) -> None:
+    def _save(self, edit: Edit) -> None:
         self._running()
-        place = self.configuration_path
-        document = config_edit.open_document(place.read_bytes())
-        edit(document)
-        place.write_bytes(config_edit.print_document(document))
-        self._reload()
+        before = self.windows.management_application_open
+        self.windows.management_application_open = True
+        try:
+            restart = self.store.edit(edit, self._clock())
+            if "password" in edit.fields:
+                self._keep_password(edit)
+            self._reload(restart)
+        finally:
+            self.windows.management_application_open = before
 
-    def _reload(self) -> None:
-        for name in _STOP_ORDER:
+    def _keep_password(self, edit: Edit) -> None:
+        if edit.kind == "mail_server":
+            self._running().recorder.mail_password = edit.fields["password"]
+        else:
+            self.secrets[edit.fields.get("name", edit.key)] = edit.fields["password"]
+
+    def _reload(self, names: Sequence[str]) -> None:
+        for name in names:
             if self.windows.state(name) == "Running":
                 self.windows.control(name, running=False)
-        for name in reversed(_STOP_ORDER):
+        for name in reversed(names):
             if not self.windows.control(name, running=True):
                 raise LabError(f"{name} did not start again", next_step="see the last entries of events_log")
 
     def _service_changes(self, name: str, running: bool) -> bool:
         if running and self.windows.start_count[name]:
             self.counters.service_restarts += 1
-        if name != RECORDING_SERVER:
-            return True
-        recorder = self._running()
-        if not running:
-            recorder.stop()
-            return True
-        try:
-            recorder.start(self.configuration_path.read_bytes())
-        except (LabError, OSError) as error:
-            recorder.note("service", name, str(error))
-            return False
-        return True
+        # the agent works in a thread of its own, the services on the loop
+        return self._on_loop(lambda: self._running().change(name, running=running))
 
     def _file_written(self, _: str) -> None:
         self.counters.file_writes += 1
 
     def _start_services(self) -> None:
         assert self._loop is not None
-        self._recorder = RecordingServer(self.site.host, self.counters, self._clock, self._loop)
-        self._recorder.mail_password = self.site.mail_password
-        self.events_log, self.mail_log = self._recorder.events_log, self._recorder.mail_log
+        recorder = RecordingServer(self.site.host, self.counters, self._clock, self._loop)
+        recorder.mail_password = self.site.mail_password
+        self.events_log, self.mail_log = recorder.events_log, recorder.mail_log
+        self._services = ProductServices(
+            self.windows,
+            self.store,
+            recorder,
+            self.secrets,
+            host=self.site.host,
+            image_port=self.site.image_port,
+            loop=self._loop,
+            clock=self._clock,
+        )
         self.windows.install()
         if not self.configuration_path.exists():
             self.event_port = self.site.event_port or _free_port(self.site.host)
-            self.windows.tree.write(PATH, initial_configuration(self.site, self.event_port))
+        self.store.install(self.event_port)
         for service in self.windows.services():
             if not self.windows.control(service.name, running=True):
                 raise LabError(self.events_log[-1].detail, where=f"lab recorder {self.site.key}")
-        active = self._recorder.active
+        active = recorder.active
         self.event_port = active.alert_port if active else self.event_port
 
     async def _listen(self) -> None:
         assert self._loop is not None
         account = Account(self.site.username, self.site.password, str(self.windows.facts()["computer_name"]))
-        shells = Shells(self.windows, self._loop.time, per_user=self._shells_per_user)
-        service = WsmanService(shells, self.counters)
+        self._shells = Shells(self.windows, self._loop.time, per_user=self._shells_per_user)
+        service = WsmanService(self._shells, self.counters)
         plain, secure = GateRules(account), GateRules(account, end_point_binding(self._tls))
         self.http_port = await self._open(plain, service, self.site.http_port, None)
         self.https_port = await self._open(secure, service, self.site.https_port, self._tls)
@@ -223,10 +246,10 @@ class Nvr:
                 next_step="free the port or give the site another one",
             ) from error
 
-    def _running(self) -> RecordingServer:
-        if self._recorder is None:
+    def _running(self) -> ProductServices:
+        if self._services is None:
             raise LabError(f"the lab recorder {self.site.key} is not running", next_step="start it first")
-        return self._recorder
+        return self._services
 
     def _on_loop(self, action: Callable[[], _T]) -> _T:
         loop = self._loop
@@ -237,21 +260,6 @@ class Nvr:
             return action()
 
         return asyncio.run_coroutine_threadsafe(run(), loop).result(timeout=30)
-
-
-def _add_user(document: config_edit.Document, site: LabSite, name: str) -> None:
-    if not name:
-        raise LabError("a user needs a name", next_step="give the name as the key")
-    users = document.root.find("Users")
-    parent = etree.SubElement(document.root, "Users") if users is None else users
-    user = etree.SubElement(parent, "User")
-    for field, text in user_fields(site, name, administrator=False).items():
-        etree.SubElement(user, field).text = text
-
-
-def _set_text(element: etree._Element | None, text: str) -> None:
-    if element is not None:
-        element.text = text
 
 
 def _check_loopback(host: str) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from ivn_provision.errors import LabError
-from ivn_provision.lab.nvr.config_active import ActiveConfiguration, Unreadable, load
+from ivn_provision.lab.nvr.config_active import ActiveConfiguration, Unreadable
 from ivn_provision.lab.nvr.counters import Counters, EventEntry, MailEntry
 from ivn_provision.lab.nvr.generic_listener import GenericListener
 from ivn_provision.lab.nvr.mailer import Notification, deliver
@@ -35,13 +35,14 @@ class RecordingServer:
         self.events_log: list[EventEntry] = []
         self.mail_log: list[MailEntry] = []
 
-    def start(self, configuration: bytes) -> None:
-        """Load the file and listen. Raises LabError when it cannot."""
+    def start(self, load: Callable[[], ActiveConfiguration]) -> None:
+        """Load the configuration and listen. Raises LabError when it cannot, OSError of its file."""
         try:
-            active = load(configuration)
-            self._listener = GenericListener(self._host, active.alert_port, self._loop, self._heard)
+            active = load()
         except Unreadable as error:
-            raise LabError(f"the Recording Server cannot read configuration.xml: {error}") from error
+            raise LabError(f"the Recording Server cannot read its configuration: {error}") from error
+        try:
+            self._listener = GenericListener(self._host, active.alert_port, self._loop, self._heard)
         except OSError as error:
             raise LabError(
                 f"the Recording Server cannot listen on {self._host}:{active.alert_port}: {error.strerror}",

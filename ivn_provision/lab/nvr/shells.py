@@ -1,13 +1,19 @@
-"""Remote shells and their commands: state only, no wire (facts/winrm.md, parts 1 and 4)."""
+"""Remote shells and their commands: state only, no wire (facts/winrm.md, parts 1 and 4).
+
+A program runs in a thread of its own, as a process would: the machine goes on meanwhile, and what ends the
+shell ends the program, at its next step.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ivn_provision.lab.nvr.agent_emulation import Windows
+from ivn_provision.lab.nvr.agent_machine import Windows
+from ivn_provision.lab.nvr.killable import Killed, killable
 from ivn_provision.lab.nvr.programs import Program, Result, resolve
 from ivn_provision.lab.nvr.wsman_faults import (
     COMMAND_NOT_FOUND,
@@ -20,6 +26,7 @@ from ivn_provision.lab.nvr.wsman_faults import (
 )
 
 LARGEST_STDIN = 64 * 1024 * 1024
+_CLOSE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,9 @@ class Command:
         self._program: Program | None = None
         self._finished = asyncio.Event()
         self._receiving = False
-        found = resolve(line, windows)
+        self._killed = threading.Event()
+        self.running = False
+        found = resolve(line, killable(windows, self._killed))
         if isinstance(found, Result):
             self._finish(found)
         else:
@@ -55,7 +64,7 @@ class Command:
         self._stdin += data
         if end:
             program, self._program = self._program, None
-            self._finish(program(bytes(self._stdin)))
+            self._start(program, bytes(self._stdin))
 
     async def receive(self, timeout: float, limit: int) -> Output:  # noqa: ASYNC109 - OperationTimeout of the wire
         """At most `limit` bytes, waiting up to `timeout` seconds. Raises WsmanFault."""
@@ -71,10 +80,35 @@ class Command:
         return self._take(limit)
 
     def terminate(self) -> None:
-        """End the program; what it has written stays."""
+        """End the program, one that runs already at its next step; what it has written stays."""
+        self._killed.set()
         if self._program is not None:
             self._program = None
             self._finish(Result(1))
+
+    @property
+    def over(self) -> bool:
+        """Whether the program has ended."""
+        return self._finished.is_set()
+
+    async def ended(self) -> None:
+        """Wait until the program has ended."""
+        await self._finished.wait()
+
+    def _start(self, program: Program, stdin: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        self.running = True
+
+        def work() -> None:
+            result = Result(1)
+            try:
+                result = program(stdin)
+            except Killed:
+                pass
+            finally:
+                loop.call_soon_threadsafe(self._finish, result)
+
+        threading.Thread(target=work, name="lab-program", daemon=True).start()
 
     def _take(self, limit: int) -> Output:
         out, self._stdout = self._stdout[:limit], self._stdout[limit:]
@@ -85,6 +119,7 @@ class Command:
 
     def _finish(self, result: Result) -> None:
         self._stdout, self._stderr, self._exit_code = result.stdout, result.stderr, result.exit_code
+        self.running = False
         self._finished.set()
 
 
@@ -113,6 +148,7 @@ class Shells:
         self._windows = windows
         self._clock = clock
         self._shells: dict[str, Shell] = {}
+        self._started: list[Command] = []
         self.per_user = per_user
 
     def __len__(self) -> int:
@@ -143,7 +179,14 @@ class Shells:
         """Start a command in a shell."""
         command = Command(_guid(wanted_id), line, self._windows)
         shell.commands[command.id] = command
+        self._started = [*(each for each in self._started if not each.over), command]
         return command
+
+    async def idle(self) -> None:
+        """Wait for every program that runs, also of shells that are gone. Raises TimeoutError after 30 s."""
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            for command in [each for each in self._started if each.running]:
+                await command.ended()
 
     def delete(self, shell: Shell) -> None:
         """Remove a shell and end what runs in it."""

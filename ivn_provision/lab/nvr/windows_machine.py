@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from ivn_provision.lab.nvr.agent_emulation import WindowsService
+from ivn_provision.lab.nvr.agent_machine import WindowsService
+from ivn_provision.lab.nvr.machine_faults import MachineFaults
 from ivn_provision.lab.nvr.tree import WindowsTree
+from ivn_provision.lab.nvr.windows_state import FirewallRule, Listening, WindowsState
 
 RECORDING_SERVER = "Milestone Recording Server"
 IMAGE_SERVER = "Milestone Image Server"
+EVENT_SERVER = "Milestone Event Server"
 MANAGEMENT_APPLICATION = "ManagementApplication.exe"
 PROGRAMS = r"C:\Program Files (x86)\Milestone\Milestone Surveillance"
 _EVENT_SERVER = r"C:\Program Files (x86)\Milestone\XProtect Event Server"
@@ -20,9 +24,11 @@ _SERVICES = (
     (IMAGE_SERVER, IMAGE_SERVER, rf"{PROGRAMS}\ImageServer.exe"),
     ("Milestone Image Import Service", "Milestone Image Import", rf"{PROGRAMS}\ImageImportService.exe"),
     ("Milestone Log Check Service", "Milestone Log Check", rf"{PROGRAMS}\LogCheckService.exe"),
-    ("Milestone Event Server", "Milestone Event Server", rf"{_EVENT_SERVER}\VideoOS.Event.Server.exe"),
+    (EVENT_SERVER, EVENT_SERVER, rf"{_EVENT_SERVER}\VideoOS.Event.Server.exe"),
     ("Spooler", "Print Spooler", r"C:\Windows\System32\spoolsv.exe"),
 )
+# as Windows has it when WinRM is switched on; the product's setup is not known to add any
+_WINDOWS_RULES = (FirewallRule("Windows Remote Management (HTTP-In)", 6, "5985", service="*"),)
 Hook = Callable[[str, bool], bool]
 
 
@@ -52,14 +58,33 @@ class WindowsMachine:
         self._hook = hook
         self._wrote = wrote
         self._next_process = 1000
+        self._agent_lock = threading.Lock()
         self._services = {name: self._stopped(name, display, path) for name, display, path in _SERVICES}
         self.start_count: dict[str, int] = dict.fromkeys(self._services, 0)
+        self._started_at: dict[str, datetime] = {}
         self.management_application_open = False
+        self.faults = MachineFaults()
+        # protocol and port of the machine -> the service that listens there, and the real address behind it
+        self.ports: dict[tuple[str, int], tuple[str, tuple[str, int]]] = {}
+        self.configuration: Sequence[str] = ()
+        self.product_changes: Callable[[], None] = _nothing
+        self.on_step: Callable[[str, int], None] = _no_step
+        self._system = WindowsState(listeners=self._listening, rules=list(_WINDOWS_RULES))
 
     @property
     def tree(self) -> WindowsTree:
         """The file system."""
         return self._tree
+
+    @property
+    def system(self) -> WindowsState:
+        """Ports, firewall, clock source, disks."""
+        return self._system
+
+    @property
+    def agent_lock(self) -> threading.Lock:
+        """Held by the one request that changes something."""
+        return self._agent_lock
 
     def install(self) -> None:
         """Put the program files in place where they are missing."""
@@ -70,7 +95,7 @@ class WindowsMachine:
 
     def facts(self) -> Mapping[str, str | int]:
         """Agent verb `facts`."""
-        now = self._clock()
+        now = self._clock() + timedelta(seconds=self._system.clock_offset_seconds)
         offset = now.utcoffset()
         return {
             "computer_name": self._identity.computer_name,
@@ -92,9 +117,7 @@ class WindowsMachine:
 
     def processes(self) -> Sequence[str]:
         """Running programs."""
-        running = [
-            each.path.rsplit("\\", 1)[-1].rstrip('"') for each in self._services.values() if each.process_id
-        ]
+        running = [_program(each) for each in self._services.values() if each.process_id]
         return [
             *running,
             *([MANAGEMENT_APPLICATION] if self.management_application_open else []),
@@ -111,19 +134,98 @@ class WindowsMachine:
 
     def control(self, name: str, *, running: bool) -> bool:
         """Start or stop one service."""
-        if not self._hook(name, running):
-            return False
         service = self._services[name]
+        if (running and service.start_mode == "Disabled") or not self._hook(name, running):
+            return False
         if running:
             self._next_process += 4
             self.start_count[name] += 1
         process = self._next_process if running else 0
-        self._services[name] = replace(service, state="Running" if running else "Stopped", process_id=process)
+        started = self._start_stamp(name) if running else ""
+        state = "Running" if running else "Stopped"
+        self._services[name] = replace(service, state=state, process_id=process, started_at=started)
+        if not running:
+            self._closed(name)
+            self._opens_by_fault()
         return True
+
+    def _start_stamp(self, name: str) -> str:
+        # a start takes its second: two starts of a service never have the same time
+        now = self._clock().astimezone(UTC).replace(microsecond=0)
+        before = self._started_at.get(name)
+        self._started_at[name] = now if before is None else max(now, before + timedelta(seconds=1))
+        return self._started_at[name].strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def _opens_by_fault(self) -> None:
+        if "gui-opens-mid-apply" in self.faults and self._agent_lock.locked():
+            self.management_application_open = True
+
+    def listens(self, service: str, protocol: str, port: int, real: tuple[str, int]) -> None:
+        """A service listens on a port of the machine; `real` is the loopback address behind it."""
+        self.ports[protocol, port] = (service, real)
+
+    def _closed(self, service: str) -> None:
+        self.ports = {port: by for port, by in self.ports.items() if by[0] != service}
+
+    def set_start_mode(self, name: str, mode: str) -> bool:
+        """Change how a service starts; false if Windows refuses."""
+        if name in self._system.refusals:
+            return False
+        self._services[name] = replace(self._services[name], start_mode=mode)
+        return True
+
+    def _listening(self) -> Sequence[Listening]:
+        return [
+            Listening(protocol, "0.0.0.0", port, service.process_id, _program(service))  # noqa: S104 - a text
+            for (protocol, port), (name, _) in self.ports.items()
+            if (service := self._services[name]).process_id
+        ]
 
     def wrote(self, path: str) -> None:
         """A file was put in place by the agent."""
         self._wrote(path)
 
+    def before_step(self, verb: str, index: int) -> None:
+        """Where faults of the machine set in, and `on_step` looks on."""
+        if self.faults.changes_before(verb):
+            self.product_changes()
+        self.on_step(verb, index)
+
+    def readable(self, path: str) -> bool:
+        """Whether a file can be opened."""
+        return not ("file-locked" in self.faults and self._is_configuration(path))
+
+    def writable(self, path: str) -> bool:
+        """Whether a file can be replaced."""
+        return self.readable(path)
+
+    def room(self, size: int) -> bool:
+        """Whether so many bytes fit on the disk."""
+        return size <= 0 or "disk-full" not in self.faults
+
+    def pause(self, seconds: float) -> None:
+        """The agent waits; services of this machine are what they are at once."""
+
+    def local_http(self, port: int) -> tuple[str, int] | None:
+        """Where 127.0.0.1:`port` of the machine really is."""
+        found = self.ports.get(("tcp", port))
+        return found[1] if found else None
+
+    def _is_configuration(self, path: str) -> bool:
+        place = self._tree.locate(path)
+        return any(place == self._tree.locate(each) for each in self.configuration)
+
     def _stopped(self, name: str, display: str, path: str) -> WindowsService:
         return WindowsService(name, display, "Stopped", "Auto", f'"{path}"', 0)
+
+
+def _program(service: WindowsService) -> str:
+    return service.path.rsplit("\\", 1)[-1].rstrip('"')
+
+
+def _nothing() -> None:
+    pass
+
+
+def _no_step(verb: str, index: int) -> None:
+    pass

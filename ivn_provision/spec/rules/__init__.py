@@ -14,6 +14,7 @@ import ivn_provision
 from ivn_provision.diagnostics import Diagnostic, Related
 from ivn_provision.spec.rules import (  # noqa: F401 - imported to register their rules
     alarms,
+    connections,
     delays,
     endpoints,
     events,
@@ -26,6 +27,7 @@ from ivn_provision.spec.rules import (  # noqa: F401 - imported to register thei
     sections,
     times,
     users,
+    windows,
 )
 from ivn_provision.spec.rules.context import build
 from ivn_provision.spec.rules.fleet import FleetKey, check_fleet, fleet_keys

@@ -1,0 +1,49 @@
+"""The part of a data case's machine that is Windows itself: `windows.*` of tests/cases/agent/*.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from ivn_provision.lab.nvr.agent_machine import WindowsService
+from ivn_provision.lab.nvr.windows_state import Disk, FirewallRule, Listening, WindowsState
+
+
+class CaseWindows:
+    """Adds to a case's machine what its `data` says of ports, firewall, clock source and disks."""
+
+    data: Mapping[str, Any]
+    rows: dict[str, WindowsService]
+
+    @cached_property
+    def system(self) -> WindowsState:
+        return state_of(self.data)
+
+    def set_start_mode(self, name: str, mode: str) -> bool:
+        if name in self.data.get("refuses", []):
+            return False
+        self.rows[name] = replace(self.rows[name], start_mode=mode)
+        return True
+
+
+def state_of(data: Mapping[str, Any]) -> WindowsState:
+    """The state that a case describes."""
+    listeners = tuple(Listening(**row) for row in data.get("listening", []))
+    firewall = data.get("firewall", {})
+    about = data.get("about", {})
+    return WindowsState(
+        listeners=lambda: listeners,
+        firewall_enabled=firewall.get("enabled", 7),
+        firewall_active=firewall.get("active", 1),
+        firewall_overridden=firewall.get("overridden", False),
+        firewall_answers="firewall" in data,
+        rules=[FirewallRule(**row) for row in firewall.get("rules", [])],
+        dotnet=tuple(about.get("dotnet", [])),
+        time_type=about.get("time_type", ""),
+        time_servers=about.get("time_servers", ""),
+        time_service=about.get("time_service", ""),
+        disks=tuple(Disk(**row) for row in about.get("disks", [])),
+        refusals=frozenset(data.get("refuses", [])),
+    )
