@@ -20,10 +20,17 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """WS-Man messages and NTLM handshakes."""
+    """WS-Man messages, NTLM handshakes, and bytes of the answers' bodies."""
 
     posts: int
     handshakes: int
+    received: int
+
+    def __sub__(self, before: Traffic) -> Traffic:
+        """What came between the two."""
+        return Traffic(
+            self.posts - before.posts, self.handshakes - before.handshakes, self.received - before.received
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,7 @@ class RunningLab:
         return Traffic(
             sum(int(each["posts"]) for each in recorders),
             sum(int(each["authentications"]) for each in recorders),
+            sum(int(each["bytes_out"]) for each in recorders),
         )
 
     def cpu(self) -> float:

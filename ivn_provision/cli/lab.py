@@ -126,7 +126,8 @@ def tamper(site: str, kind: str, key: str, fields: tuple[str, ...], directory: P
     """Change something as a person would, behind the tool's back.
 
     KIND is one of the recorder's (camera, hardware_event, generic_event, mail_message, mail_server, alarm,
-    server_access, services, user) or of the portal's (site, device, pin).
+    server_access, services, user), of its Windows (windows_service, firewall_rule, clock, time_source, disk)
+    or of the portal's (site, device, pin). A wrong FIELD is answered with those that there are.
     """
     arguments = {"site": site, "kind": kind, "key": key, "fields": dict(lab_gui.fields_of(fields))}
     lab_control.call(directory, "tamper", arguments)

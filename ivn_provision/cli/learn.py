@@ -27,7 +27,7 @@ _SEEN_DEADLINE = 120.0
 
 @click.command("learn")
 @click.argument("name", metavar="SITE")
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", metavar="KIND", type=click.Choice(KINDS))
 @click.option(
     "--sites",
     "folder",
@@ -72,6 +72,8 @@ def command(  # noqa: PLR0917 - click calls it by keyword
 ) -> None:
     """Learn how the recorder of SITE keeps KIND in its files.
 
+    KIND is generic_event, hardware_event, mail_message, mail_server or alarm.
+
     Named changes are made in the Management Application, one after the other; after each the tool looks what
     became of the recorder's files. It writes nothing on the recorder. The result is a layout file for review.
     """
@@ -102,6 +104,7 @@ def _heading(site: Site, nvr: Nvr, machine: Any, by: str) -> Heading:
     from ivn_provision.drivers.xprotect_e.learning.layout_out import Heading
     from ivn_provision.drivers.xprotect_e.learning.remote import CONFIGURATION
     from ivn_provision.drivers.xprotect_e.learning.session import product_of
+    from ivn_provision.drivers.xprotect_e.reading import agree
 
     frame = machine.frame()
     if frame is None:
@@ -110,14 +113,14 @@ def _heading(site: Site, nvr: Nvr, machine: Any, by: str) -> Heading:
             next_step="close it there, then start again: each pass begins with it closed",
         )
     product, version = product_of(frame)
-    if "-".join(product.lower().split()) != nvr.product or not version:
+    agree(nvr.product, product)
+    if not version:
         raise Refused(
-            f"the recorder is {product or 'of an unknown product'} {version or '(no version)'}, "
-            f"the site file says {nvr.product}",
+            "the recorder does not state its version: a layout is of one version",
             where=CONFIGURATION,
-            next_step="check nvr.connect.host, or correct nvr.product",
+            next_step="look for ProductVersion in that file, and report what stands there",
         )
-    return Heading(product, version, now(), by, site.name, __version__, CONFIGURATION)
+    return Heading(product, version, now(), by, site.name, __version__, CONFIGURATION, machine.log_folder)
 
 
 def _root(folder: Path) -> Path:

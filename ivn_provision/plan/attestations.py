@@ -21,6 +21,9 @@ from ivn_provision.spec.site import Computed
 
 DEFAULT_DAYS = 90
 _DIGITS = 16
+_EARLY = timedelta(days=1)
+"""A day without a time begins in UTC, which may still be ahead of the clock here."""
+_END = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,11 @@ class Attestation:
 
     def until(self, days: int) -> datetime:
         """The first moment at which it is no longer valid."""
-        return self.moment + timedelta(days=days)
+        return self.moment + min(timedelta(days=days), _END - self.moment)
+
+    def is_ahead(self, now: datetime) -> bool:
+        """Nobody can have seen yet what it says: it does not count."""
+        return self.moment - now > _EARLY
 
 
 def value_digest(value: Value) -> str:
@@ -67,16 +74,21 @@ def _canonical(value: Value) -> Any:
 def judged(
     questions: Iterable[Unverified], attestations: Sequence[Attestation], *, now: datetime, days: int
 ) -> tuple[Unverified, ...]:
-    """The fields with their standing by what is attested. The newest attestation of the value counts."""
+    """The fields with their standing by what is attested. The newest attestation of the value counts.
+
+    One from the future, from a slip of the pen or of a clock, would outlive all others: it counts for nothing.
+    """
     return tuple(_standing(each, attestations, now, days) for each in questions)
 
 
 def _standing(
     question: Unverified, attestations: Sequence[Attestation], now: datetime, days: int
 ) -> Unverified:
-    about = [each for each in attestations if (each.address, each.field) == (question.address, question.name)]
+    told = [each for each in attestations if (each.address, each.field) == (question.address, question.name)]
+    about = [each for each in told if not each.is_ahead(now)]
     if not about:
-        return replace(question, standing=Standing.NEVER, evidence="")
+        evidence = f"by {told[0].by} on {day(told[0].moment)}, which is still to come" if told else ""
+        return replace(question, standing=Standing.NEVER, evidence=evidence)
     same = [each for each in about if each.value == value_digest(question.value)]
     newest = max(same or about, key=lambda each: each.moment)
     evidence = f"by {newest.by} on {day(newest.moment)}"

@@ -119,7 +119,8 @@ class _Writer:
         if change.action in {Action.CREATE, Action.REPLACE}:
             boxes = (*self._key(section, change.address), *boxes)
         step = self._step(change.address, section, way, f"{action} {_what(change.address)}", boxes)
-        why = change.reason or (f"it is called {change.title!r} there" if change.title else "")
+        reason = "" if change.reason.startswith(way.go_to) else change.reason
+        why = reason or (f"it is called {change.title!r} there" if change.title else "")
         return replace(step, declared_at=change.declared_at, why=why)
 
     def confirm(self, address: Address, fields: Sequence[Unverified]) -> Step:

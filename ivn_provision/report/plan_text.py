@@ -191,11 +191,14 @@ def _unverified(plan: SitePlan, paint: Paint) -> Iterator[str]:
     """What reading does not show: open ones first, then those for which a person or a test vouches."""
     if plan.open:
         yield "  By hand, and not shown by reading:"
+        before = ""
         for each in plan.open:
             evidence = f": {safe(each.evidence)}" if each.evidence else ""
             shown = "" if isinstance(each.value, Unset) else f" = {show(each.value)}"
             yield f"    {paint('!', 'cyan')} {_named(each)}{shown}  ({each.standing}{evidence})"
-            yield paint(f"        {safe(each.reason) or 'the target does not show it'}", "dim")
+            if each.reason != before or not each.reason:  # one reason for all of them is said once
+                yield paint(f"        {safe(each.reason) or 'the target does not show it'}", "dim")
+            before = each.reason
         yield ""
     vouched = [each for each in plan.unverified if not each.is_open]
     if vouched:

@@ -76,9 +76,12 @@ def _plain(text: str) -> str:
 
 
 def _ours(text: str) -> str:
-    """Text of the screens, whose `labels` stay code; what is between is plain."""
+    """Text of the screens, whose `labels` stay code; what is between is plain.
+
+    A name may stand in it: backquotes that hold nothing between them are no label, and would make a fence.
+    """
     parts = safe(text).split("`")
-    if len(parts) % 2 == 0:
+    if len(parts) % 2 == 0 or not all(parts[1::2]):
         return _plain(text)
     return "".join(f"`{part}`" if index % 2 else _plain(part) for index, part in enumerate(parts))
 

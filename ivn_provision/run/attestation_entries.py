@@ -154,7 +154,8 @@ class _Reader:
         try:
             return moment_of(text)
         except (ValueError, OverflowError):
-            self._off(node, "when", "is not a time such as 2026-11-23 or 2026-11-23T18:00:00Z")
+            what = "`when` is not a time such as 2026-11-23 or 2026-11-23T18:00:00Z"
+            self._add("ATT002", what, _at(node, "when"), "Write the day on which it was seen.")
             return None
 
     def _only(self, items: dict[str, Node], known: tuple[str, ...]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ivn_provision.diagnostics import Diagnostic, Place, Severity
 from ivn_provision.errors import SpecError
@@ -17,9 +17,6 @@ from ivn_provision.run.attestation_entries import Entries
 from ivn_provision.run.attestation_files import attestation_file, record, recorded
 from ivn_provision.run.engine import SiteOutcome
 from ivn_provision.spec.site import Site
-
-_EARLY = timedelta(days=1)
-"""A day without a time begins in UTC, which may still be ahead of the clock here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +107,7 @@ class _Judge:
         return self._untimely(entry)
 
     def _untimely(self, entry: Attestation) -> Diagnostic | None:
-        if entry.moment > self.now + _EARLY:
+        if entry.is_ahead(self.now):
             return _problem("ATT002", entry, "was seen in the future", "Correct `when`.")
         if entry.until(self.days) <= self.now:
             hint = "Look again, and write the day on which you did."
@@ -121,6 +118,7 @@ class _Judge:
             for each in self.known
             if (each.address, each.field, each.value) == (entry.address, entry.field, entry.value)
             and each.moment >= entry.moment
+            and not each.is_ahead(self.now)
         ]
         if same:
             what = f"is attested already, by {same[-1].by} on {day(same[-1].moment)}"

@@ -48,7 +48,8 @@ def plan_site(
     desired = with_secrets(desired_of(site), readings, resolve)
     plan = _asked(build_plan(desired, readings, _notes(site)), desired)
     standing = judged(plan.unverified, vouched.attestations, now=vouched.now, days=site.attestation_days)
-    return _observed(replace(plan, unverified=standing), readers.values(), vouched.attestations)
+    counted = tuple(each for each in vouched.attestations if not each.is_ahead(vouched.now))
+    return _observed(replace(plan, unverified=standing), readers.values(), counted)
 
 
 def _asked(plan: SitePlan, desired: Desired) -> SitePlan:

@@ -72,6 +72,21 @@ def test_an_attestation_expires() -> None:
     assert standing(attested(90), days=91).standing is Standing.ATTESTED
 
 
+def test_an_attestation_from_the_future_counts_for_nothing() -> None:
+    ahead = attested(-365, by="A slip")
+    found = standing(ahead)
+    assert (found.standing, found.is_open) == (Standing.NEVER, True)
+    assert found.evidence == "by A slip on 2027-11-23, which is still to come"
+    assert standing(ahead, attested(95)).standing is Standing.EXPIRED
+    assert standing(attested(-0.5)).standing is Standing.ATTESTED, "a day begins in UTC"
+
+
+def test_the_last_day_of_the_calendar_is_no_traceback() -> None:
+    last = replace(attested(), moment=datetime(9999, 12, 31, tzinfo=UTC))
+    assert standing(last).standing is Standing.NEVER
+    assert last.until(90) > last.moment
+
+
 def test_the_newest_of_the_value_counts() -> None:
     assert standing(attested(200), attested(5, by="B"), attested(90)).evidence.startswith("by B")
 
@@ -345,6 +360,12 @@ def test_what_does_not_fit_is_refused_and_nothing_is_recorded(tmp_path: Path) ->
     unknown = SitePlan("harbor", unverified=(replace(QUESTION, value=Computed("a.b")),))
     assert refused(tmp_path, attested(value=Computed("a.b")), plan=unknown) == ["ATT004"]
     assert not (tmp_path / "attestations").exists()
+
+
+def test_a_recorded_slip_into_the_future_does_not_keep_anyone_from_attesting(tmp_path: Path) -> None:
+    record(str(tmp_path / "attestations" / "harbor.yml"), "harbor", [attested(-365)])
+    plan = SitePlan("harbor", unverified=(QUESTION,))
+    assert not take(site_in(tmp_path), plan, [attested()], run="r", now=NOW).open
 
 
 def test_a_form_that_was_taken_is_not_taken_again_but_a_later_look_is(tmp_path: Path) -> None:

@@ -103,6 +103,13 @@ BROKEN = {
         "LAY003",
         "never written",
     ),
+    "a text that the agent hides": (
+        "path: Rule/Text,",
+        "path: Rule/UseCredentials,",
+        22,
+        "LAY003",
+        "never written",
+    ),
     "two values alike": ("search: '2'", "search: '1'", 21, "LAY005", "alike"),
     "enum without values": (", values: {match: '1', search: '2'}", "", 21, "LAY005", "values"),
     "values of a text": (

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 import yaml
 
+from ivn_provision.drivers.xprotect_e.agent_link import Answer, Reply, Step
 from ivn_provision.drivers.xprotect_e.layout import CONFIGURATION, Layout
 from ivn_provision.drivers.xprotect_e.layout_file import check_layout
 from ivn_provision.drivers.xprotect_e.learning.findings import KindFinding
@@ -15,6 +17,7 @@ from ivn_provision.drivers.xprotect_e.learning.infer import infer_objects
 from ivn_provision.drivers.xprotect_e.learning.infer_single import infer_single
 from ivn_provision.drivers.xprotect_e.learning.layout_out import Heading, in_one_order, render
 from ivn_provision.drivers.xprotect_e.learning.passes import SINGLE, Value
+from ivn_provision.drivers.xprotect_e.learning.remote import Machine
 from ivn_provision.drivers.xprotect_e.learning.samples import states
 from ivn_provision.drivers.xprotect_e.live import resources_of
 from ivn_provision.drivers.xprotect_e.store import Store
@@ -147,8 +150,9 @@ def test_a_new_object_is_described_with_its_constants() -> None:
         (Style(numbered_tags=True), "element name of its own"),
         (Style(id_form="odd"), "Guid differs from object to object and nothing explains it"),
         (Style(twice=frozenset({"email"})), "emailAgain differs"),
+        (Style(constants={"NeedsToken": "7"}), "NeedsToken is called like a secret"),
     ],
-    ids=["a count elsewhere", "tags with numbers", "an odd identifier", "a value twice"],
+    ids=["a count elsewhere", "tags with numbers", "an odd identifier", "a value twice", "a hidden text"],
 )
 def test_an_object_that_cannot_be_made_whole_is_never_made(style: Style, reason: str) -> None:
     finding = learn("generic_event", session("generic_event", Product(style)))
@@ -170,6 +174,21 @@ def test_a_value_that_is_kept_nowhere_stays_by_hand() -> None:
     assert finding.unlearned["rule"] == "no text in the file follows it"
 
 
+def test_a_switch_that_the_agent_hides_is_not_learned() -> None:
+    class Hiding(Product):
+        def raw(self) -> bytes:
+            return (
+                super()
+                .raw()
+                .replace(b"<email>", b"<SendCredential>")
+                .replace(b"</email>", b"</SendCredential>")
+            )
+
+    finding = learn("generic_event", session("generic_event", Hiding()))
+    assert "email" not in finding.learned
+    assert "SendCredential is called like a secret" in finding.by_hand
+
+
 def test_a_text_that_is_written_in_another_form_stays_by_hand() -> None:
     class Escaping(Product):
         def _text(self, name: str, value: Value) -> str:
@@ -178,6 +197,31 @@ def test_a_text_that_is_written_in_another_form_stays_by_hand() -> None:
     finding = learn("mail_message", session("mail_message", Escaping()))
     assert "another form" in finding.unlearned["body"]
     assert set(finding.learned) == {"enabled", "recipients", "subject"}
+
+
+class Folder:
+    """A recorder of some files without content, which notes what is asked for."""
+
+    endpoint, is_loopback = "here", True
+
+    def __init__(self, *names: str) -> None:
+        self.names, self.read = names, list[str]()
+
+    def call(self, steps: Sequence[Step], always: Sequence[Step] = (), *, writes: bool = False) -> Reply:
+        return Reply([self._answer(step) for step in steps], [], [])
+
+    def _answer(self, step: Step) -> Answer:
+        if step["verb"] == "read_files":
+            self.read += [each["path"].rpartition("\\")[2] for each in step["files"]]
+            return {"ok": True, "files": []}
+        rows = [{"path": f"C:\\P\\{name}", "size": 9, "sha256": name} for name in self.names]
+        return {"ok": True, "services": [], "running": [], "files": rows, "truncated": False}
+
+
+def test_private_keys_are_never_asked_for() -> None:
+    folder = Folder("a.xml", "server.pfx", "server.KEY", "b.pem", "c.p12", "keys.xml")
+    Machine(folder).frame()
+    assert folder.read == ["a.xml", "keys.xml"]
 
 
 def test_a_skipped_pass_leaves_its_field_by_hand() -> None:

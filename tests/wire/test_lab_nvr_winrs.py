@@ -123,6 +123,7 @@ def test_a_line_over_8191_characters_is_text_and_no_fault(lab: Running) -> None:
         (b"AAAA\n.\nBBBB\n", b"cannot be unpacked"),
         (payload({}, agent="Get-Process | Stop-Process"), b"no script but the ivn-provision agent"),
     ],
+    ids=["empty", "damaged", "another script"],
 )
 def test_other_scripts_are_refused(lab: Running, stdin: bytes, seen: bytes) -> None:
     protocol = lab.protocol()

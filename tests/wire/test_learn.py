@@ -107,6 +107,20 @@ def test_all_kinds_are_learned_and_then_the_recorder_works(unknown: Unknown) -> 
     assert lab.fire_input(SITE, "192.168.10.62", 1) == 1
     event = _event(unknown, 2)
     assert (event["pin"], event["source"], event["camera"]) == (3, "hardware", 11)
+    _the_log_is_looked_at(unknown)
+
+
+def _the_log_is_looked_at(unknown: Unknown) -> None:
+    """Where the logs stand was learned too: an error there after a write puts everything back."""
+    lab, label = unknown.world.lab, {"label": "Moved"}
+    lab.tamper(SITE, "generic_event", "2", label)
+    lab.fault(SITE, "log-error-after-start")
+    broken = unknown.apply()
+    lab.fault(SITE, "log-error-after-start", on=False)
+    assert isinstance(broken.error, Refused)
+    assert "the recorder is as it was" in broken.error.summary
+    assert f"update {SITE}/nvr/generic_event/2" in of_the_recorder(unknown.plan())
+    assert unknown.apply().proof is not None
 
 
 def _name_camera(unknown: Unknown, number: int, label: str) -> None:

@@ -683,8 +683,8 @@ $SecretWord = '(?:[Pp][Aa][Ss][Ss](?:[Ww][Dd]|[Ww][Oo][Rr][Dd]|[Pp][Hh][Rr][Aa][
     '|[Ss][Ee][Cc][Rr][Ee][Tt]|[Cc][Rr][Ee][Dd][Ee][Nn][Tt][Ii][Aa][Ll]|[Tt][Oo][Kk][Ee][Nn])'
 $SecretLetter = '[^ \t\r\n<>/:="''&!?]'
 $SecretName = '(?:' + $SecretLetter + '+:)?' + $SecretLetter + '*' + $SecretWord + $SecretLetter + '*'
-$SecretText = '((?>[^<]+|<!\[CDATA\[(?>[^\]]+|\](?!\]>))*\]\]>|<!--(?>[^-]+|-(?!->))*-->)+)'
-$SecretLeaf = '<' + $SecretName + '(?=[ \t\r\n>])(?>[^<>"''/]+|"[^"<]*"|''[^''<]*''|/(?!>))*>' + $SecretText + '(?=</|<!|\z)'
+$SecretText = '((?>[^<]+|<!\[CDATA\[(?>[^\]]+|\](?!\]>))*\]\]>|<!--(?>[^-]+|-(?!->))*-->|<\?(?>[^?]+|\?(?!>))*\?>)+)'
+$SecretLeaf = '<' + $SecretName + '(?=[ \t\r\n>])(?>[^<>"''/]+|"[^"<]*"|''[^''<]*''|/(?!>))*>' + $SecretText + '(?=</|<!|<\?|\z)'
 # not inside of a text: there the next angle bracket opens a tag
 $SecretAttribute = '[ \t\r\n]' + $SecretName + '[ \t\r\n]*=[ \t\r\n]*(?>"([^"<]+)|''([^''<]+))(?![^<>]{0,4096}<)'
 
@@ -712,10 +712,11 @@ function Hide-IvnSecrets([byte[]]$bytes, $names, [byte[]]$key) {
     $state = @{ 'bytes' = $bytes; 'encoding' = [Text.Encoding]::GetEncoding(28591); 'width' = 1; 'masked' = @{} }
     if ($bytes.Length -ge 2) {
         $mark = $bytes[0] * 256 + $bytes[1]
-        if ($mark -eq 0xFFFE) {
+        # without a byte-order mark, UTF-16 shows by its first character, an angle bracket
+        if ($mark -eq 0xFFFE -or $mark -eq 0x3C00) {
             $state['encoding'] = [Text.Encoding]::Unicode
             $state['width'] = 2
-        } elseif ($mark -eq 0xFEFF) {
+        } elseif ($mark -eq 0xFEFF -or $mark -eq 0x003C) {
             $state['encoding'] = [Text.Encoding]::BigEndianUnicode
             $state['width'] = 2
         }
@@ -1637,7 +1638,8 @@ function Hide-IvnLogSecret([string]$line) {
     $line = [regex]::Replace($line, '(://)[^/@ \t]*@', '$1***@')
     $word = '(?:[Pp][Aa][Ss][Ss](?:[Ww][Oo][Rr])?[Dd]|[Pp][Aa][Ss][Ss][Pp][Hh][Rr][Aa][Ss][Ee]|[Pp][Ww][Dd]' +
         '|[Ss][Ee][Cc][Rr][Ee][Tt]|[Tt][Oo][Kk][Ee][Nn])'
-    return [regex]::Replace($line, '(' + $word + '[^ \t=:]{0,20}[ \t]*[=:][ \t]*)[^ \t]+', '$1***')
+    $before = '(' + $word + '[^ \t=:>]{0,20}[ \t]*[=:>][ \t]*|[Aa]uthorization:[ \t]*[A-Za-z]+[ \t]+)'
+    return [regex]::Replace($line, $before + '(?:"[^"]*"?[^ \t]*|''[^'']*''?[^ \t]*|[^ \t]+)', '$1***')
 }
 
 function Invoke-IvnRequireCleanLogs($step) {

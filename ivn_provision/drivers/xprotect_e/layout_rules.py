@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from ivn_provision.drivers.xprotect_e.layout import FIELDS, FieldLayout, KindLayout, Layout
+from ivn_provision.drivers.xprotect_e.xml_document import is_hidden
 from ivn_provision.model.live import Ability, Capability
 
 CODES = {
@@ -90,7 +91,10 @@ def _maker(kind: KindLayout) -> Iterator[Problem]:
         ("where", kind.where or {}),
     ):
         for path in paths:
-            if kind.template and path not in kind.template:
+            if key != "ids" and is_hidden(path):
+                hint = "The agent hides it: what was seen there is not what stands there. Write `create: {ability: manual}`."
+                yield f"/{key}", "LAY003", f"`{key}` names {path}, which is called like a secret", hint
+            elif kind.template and path not in kind.template:
                 hint = f"Put {path} into `template`, where it stands in an object."
                 yield f"/{key}", "LAY004", f"`{key}` names {path}, which the template does not hold", hint
 
@@ -141,7 +145,7 @@ def _field(layout: Layout, kind: KindLayout, field: FieldLayout) -> Iterator[Pro
     own = (
         field.name == "password",
         field.name.startswith("hardware."),
-        *(bool(_NEVER.search(path)) for path in paths),
+        *(bool(_NEVER.search(path)) or is_hidden(path) for path in paths),
     )
     if any(own) or kind.handle in paths:
         hint = "Write `ability: observable` or `manual`: the product alone writes identifiers, addresses and passwords."

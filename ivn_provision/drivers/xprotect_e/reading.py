@@ -91,7 +91,7 @@ def understood(
     store = Store.of({path: parse(_content(each), path=path) for path, each in files.items()})
     services = tuple(named["services"]["services"])
     product, version = _identity(store, services)
-    _agree(question.product, product)
+    agree(question.product, product)
     lab = is_loopback and _says_lab(store, str(named["facts"]["computer_name"]))
     layout = layouts.choose(product, version, lab=lab)
     return Reading(
@@ -164,7 +164,7 @@ def _says_lab(store: Store, computer: str) -> bool:
     )
 
 
-def _agree(declared: str, found: str) -> None:
+def agree(declared: str, found: str) -> None:
     """The probe must agree with `nvr.product`: the wrong recorder is the worst mistake.
 
     How a real one spells its name is not known in full (facts/xprotect-e.md, 2.2): its edition must be there,
@@ -198,6 +198,8 @@ def _notes(layout: Layout | None, programs: Answer, product: str, version: str) 
         notes.append("embedded lab: its file layout is partly assumed, see `ivn-provision lab status`")
     elif layout.learned:
         notes.append(f"layout {layout.name}: learned on {layout.learned.site}, {layout.learned.on}")
+    if layout and layout.logs is None:
+        notes.append(f"layout {layout.name} names no logs: after a write nobody looks for errors there")
     if programs["running"]:
         notes.append(
             "the Management Application is open on the recorder: apply will refuse until it is closed"

@@ -213,11 +213,11 @@ def _half_undone(why: str, left: Sequence[Answer], folder: str) -> PartlyApplied
     if "restore" in verbs:
         what.append("not all files could be put back")
     if "service_control" in verbs:
-        what.append("not all services run")
+        what.append("not all services run as before")
     rest = " and ".join(what) or "not everything could be undone"
     return PartlyApplied(
         f"{why}, and when it was undone {rest}: {_said(left[0])}",
         where=str((left[0].get("error") or {}).get("path", "")),
-        next_step="start the Milestone services on the recorder now"
+        next_step="look at the Milestone services on the recorder now: all must run, restarted since"
         + (f"; the files of before are in {folder}" if folder else ", then plan again"),
     )

@@ -19,6 +19,7 @@ from ivn_provision.errors import ProtocolFault, Refused
 
 MAX_DEPTH = 64
 _STRIDE = 16384
+_HIDDEN = re.compile(r"passw(?:or)?d|passphrase|pwd|secret|credential|token", re.IGNORECASE)
 _NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 _ENCODINGS = re.compile(r"(?:utf-8|ascii|iso8859-\d+|cp\d+|koi8.*|gb.*|big5.*|shift_jis.*|euc_.*)\Z")
 _DECLARED = re.compile(rb'^<\?xml[^>]*?encoding\s*=\s*["\']([A-Za-z][\w.-]*)["\']')
@@ -79,6 +80,11 @@ def split(path: str) -> tuple[str, str]:
     """Path of the element and name of the attribute, "" if an element's text is meant."""
     folder, mark, attribute = path.partition("@")
     return (folder.rstrip("/"), attribute) if mark else (path, "")
+
+
+def is_hidden(path: str) -> bool:
+    """Whether the agent hides the text there, because its name says that it is a secret."""
+    return _HIDDEN.search(path.rpartition("/")[2]) is not None
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -23,7 +23,8 @@ _SHOWN = 200
 _LOGIN = re.compile(r"(://)[^/@ \t]*@")
 _VALUE = re.compile(
     r"((?:[Pp][Aa][Ss][Ss](?:[Ww][Oo][Rr])?[Dd]|[Pp][Aa][Ss][Ss][Pp][Hh][Rr][Aa][Ss][Ee]|[Pp][Ww][Dd]"
-    r"|[Ss][Ee][Cc][Rr][Ee][Tt]|[Tt][Oo][Kk][Ee][Nn])[^ \t=:]{0,20}[ \t]*[=:][ \t]*)[^ \t]+"
+    r"|[Ss][Ee][Cc][Rr][Ee][Tt]|[Tt][Oo][Kk][Ee][Nn])[^ \t=:>]{0,20}[ \t]*[=:>][ \t]*"
+    r"""|[Aa]uthorization:[ \t]*[A-Za-z]+[ \t]+)(?:"[^"]*"?[^ \t]*|'[^']*'?[^ \t]*|[^ \t]+)"""
 )
 
 

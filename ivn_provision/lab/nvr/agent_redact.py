@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-_BOMS = {b"\xff\xfe": "little", b"\xfe\xff": "big"}
+# By the byte-order mark; without one, UTF-16 shows by its first character, an angle bracket.
+_UTF_16 = {b"\xff\xfe": "little", b"\xfe\xff": "big", b"<\0": "little", b"\0<": "big"}
 # Written out instead of a flag: .NET and Python do not agree on the case of every letter of Unicode.
 _WORD = (
     "(?:[Pp][Aa][Ss][Ss](?:[Ww][Dd]|[Ww][Oo][Rr][Dd]|[Pp][Hh][Rr][Aa][Ss][Ee])|[Pp][Ww][Dd]"
@@ -16,9 +17,9 @@ _WORD = (
 )
 _LETTER = r"""[^ \t\r\n<>/:="'&!?]"""
 _NAME = f"(?:{_LETTER}+:)?{_LETTER}*{_WORD}{_LETTER}*"
-_TEXT = r"(?>[^<]+|<!\[CDATA\[(?>[^\]]+|\](?!\]>))*\]\]>|<!--(?>[^-]+|-(?!->))*-->)+"
+_TEXT = r"(?>[^<]+|<!\[CDATA\[(?>[^\]]+|\](?!\]>))*\]\]>|<!--(?>[^-]+|-(?!->))*-->|<\?(?>[^?]+|\?(?!>))*\?>)+"
 _LEAF = re.compile(
-    rf"""<{_NAME}(?=[ \t\r\n>])(?>[^<>"'/]+|"[^"<]*"|'[^'<]*'|/(?!>))*>({_TEXT})(?=</|<!|\Z)"""
+    rf"""<{_NAME}(?=[ \t\r\n>])(?>[^<>"'/]+|"[^"<]*"|'[^'<]*'|/(?!>))*>({_TEXT})(?=</|<!|<\?|\Z)"""
 )
 # Not inside of a text: there the next angle bracket opens a tag.
 _ATTRIBUTE = re.compile(
@@ -41,7 +42,7 @@ def redacted(content: bytes, names: Sequence[str], key: bytes) -> bytes:
     """
     coding = _coding(content)
     # a cut UTF-16 file may end in half a code unit: what stands before it is text all the same
-    cut = len(content) % 2 if content[:2] in _BOMS else 0
+    cut = len(content) % 2 if content[:2] in _UTF_16 else 0
     body, tail = content[: len(content) - cut], content[len(content) - cut :]
     text = coding.decode(body)
     masked: set[int] = set()
@@ -79,7 +80,7 @@ def _masked(
 
 
 def _coding(content: bytes) -> _Coding:
-    order = _BOMS.get(content[:2])
+    order = _UTF_16.get(content[:2])
     if order is None:
         return _Coding(lambda raw: raw.decode("latin-1"), lambda text: text.encode("latin-1"))
     # Code units, not characters: a surrogate pair counts as two, as it does in .NET.

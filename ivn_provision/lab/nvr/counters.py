@@ -9,12 +9,17 @@ from datetime import datetime
 
 @dataclass(slots=True)
 class Counters:
-    """Counted since the start. `posts` are WS-Man messages after authentication, not blank ones."""
+    """Counted since the start. `posts` are WS-Man messages after authentication, not blank ones.
+
+    `bytes_in` and `bytes_out` are those of their bodies, sealed or not, and of their answers'.
+    """
 
     connections: int = 0
     authentications: int = 0
     authentication_failures: int = 0
     posts: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
     posts_by_action: Counter[str] = field(default_factory=Counter)
     processes: int = 0
     file_writes: int = 0

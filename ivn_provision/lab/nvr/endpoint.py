@@ -142,6 +142,12 @@ class Listener:
         if not request.body:
             return HttpResponse(200)
         self._counters.posts += 1
+        self._counters.bytes_in += len(request.body)
+        response = await self._answered(gate, request)
+        self._counters.bytes_out += len(response.body)
+        return response
+
+    async def _answered(self, gate: Gate, request: HttpRequest) -> HttpResponse:
         if sealing.is_sealed(request):
             return await self._sealed(gate, request)
         if not self._rules.tls:

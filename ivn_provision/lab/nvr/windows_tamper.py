@@ -77,7 +77,10 @@ def _time_source(machine: WindowsMachine, _: str, word: str, value: str) -> bool
 
 def _disk(machine: WindowsMachine, drive: str, word: str, value: str) -> bool:
     state = machine.system
-    if word != "free_gib" or not value.isdecimal() or drive not in {each.drive for each in state.disks}:
+    drives = [each.drive for each in state.disks]
+    if drive not in drives:
+        raise LabError(f"there is no disk {drive!r}", next_step=f"there are: {', '.join(drives)}")
+    if word != "free_gib" or not value.isdecimal():
         return False
     state.disks = tuple(
         replace(each, free_bytes=int(value) * GIB) if each.drive == drive else each for each in state.disks
@@ -95,8 +98,8 @@ _CHANGES: Mapping[str, Callable[[WindowsMachine, str, str, str], bool]] = {
 _WORDS = {
     "windows_service": "start_mode auto|manual|disabled, state running|stopped",
     "firewall_rule": "enabled true|false, action allow|block, protocol tcp|udp, ports, remote",
-    "clock": "offset_seconds",
+    "clock": "offset_seconds, a whole number such as -90",
     "time_source": "type NTP|NT5DS|NoSync, servers, service Running|Stopped",
-    "disk": "the key is a drive such as C:, the field free_gib",
+    "disk": "free_gib, a whole number",
 }
 WINDOWS_KINDS = frozenset(_CHANGES)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from ivn_provision.drivers.xprotect_e.learning.findings import FieldFinding
 from ivn_provision.drivers.xprotect_e.learning.passes import Value
 from ivn_provision.drivers.xprotect_e.learning.structure import Leaves
+from ivn_provision.drivers.xprotect_e.xml_document import is_hidden
 
 TYPES: Mapping[str, Mapping[str, str]] = {
     "generic_event": {
@@ -104,7 +105,7 @@ def _matches(name: str, samples: Sequence[Sample], test: Test) -> list[tuple[str
     found = []
     for path in samples[0].leaves if samples else ():
         texts = [sample.leaves.get(path, ()) for sample in samples]
-        if path != "." and all(len(each) == 1 for each in texts):
+        if path != "." and not is_hidden(path) and all(len(each) == 1 for each in texts):
             pairs = [(sample.values[name], each[0]) for sample, each in zip(samples, texts, strict=True)]
             if (finding := test(pairs)) is not None:
                 found.append((path, finding))

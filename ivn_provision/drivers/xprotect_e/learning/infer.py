@@ -27,6 +27,7 @@ from ivn_provision.drivers.xprotect_e.learning.samples import (
     touched,
 )
 from ivn_provision.drivers.xprotect_e.learning.structure import below, leaves
+from ivn_provision.drivers.xprotect_e.xml_document import is_hidden
 
 MARK = "Provisioned by ivn-provision"
 _MARKER = {"alarm": "description"}
@@ -113,6 +114,8 @@ def _parts(
         texts = [each.leaves.get(path, ()) for each in found]
         if path == "." or any(len(each) != 1 for each in texts):
             problems.append(f"{path} is not there exactly once in every object")
+        elif is_hidden(path):
+            problems.append(f"{path} is called like a secret, so what stands there is not shown")
         elif path in told:
             continue
         elif len({each[0] for each in texts}) == 1:

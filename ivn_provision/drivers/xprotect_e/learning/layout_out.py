@@ -22,7 +22,7 @@ NAMING = {
 """Names that are ours (`facts/manual.md`, R-50 and R-59): ours in every product version."""
 _BLOCK = re.compile(r"^  (?P<kind>[a-z_]+):[ \t]*$", re.MULTILINE)
 _CAMERA = r"""  camera:
-    # published names (facts/xprotect-e.md, 2.2), not learned here: events point at cameras
+    # published names (docs/explanation/what-we-know.md), not learned here: events point at cameras
     items: Devices/*/Cameras/*
     name: DisplayName
     naming: '^(?P<key>[1-9]\d{0,2}) \S'
@@ -38,7 +38,10 @@ _CAMERA = r"""  camera:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """Where the layout comes from. `on` is RFC 3339; `file` is the recorder's main configuration."""
+    """Where the layout comes from. `on` is RFC 3339; `file` is the recorder's main configuration.
+
+    `log_folder` is where the Recording Server's logs were seen, "" for nowhere.
+    """
 
     product: str
     version: str
@@ -47,6 +50,18 @@ class Heading:
     site: str
     tool: str
     file: str
+    log_folder: str = ""
+
+    @property
+    def logs(self) -> Mapping[str, str] | None:
+        """The check after a write: no new line with that word. It is not known how the product writes errors."""
+        if not self.log_folder:
+            return None
+        return {
+            "folder": self.log_folder,
+            "pattern": r"^RecordingServer\d{8}\.log$",
+            "error_pattern": r"(?i)\b(?:error|fatal|exception)\b",
+        }
 
     @property
     def name(self) -> str:
@@ -68,7 +83,7 @@ def render(heading: Heading, finding: KindFinding, existing: str = "") -> str:
     blocks.setdefault("camera", _CAMERA)
     blocks[finding.kind] = "\n".join(_kind(finding, heading)) + "\n"
     programs = in_one_order(before.get("restart", ()), finding.restart)
-    lines = [*_heading(heading, programs, before.get("logs")), *blocks.values()]
+    lines = [*_heading(heading, programs, before.get("logs") or heading.logs), *blocks.values()]
     text = "\n".join(lines).rstrip("\n") + "\n"
     _refuse_losses(before.get("kinds") or {}, finding.kind, text)
     return text

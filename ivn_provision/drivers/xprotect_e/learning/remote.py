@@ -26,10 +26,11 @@ MAX_FILES = 10_000
 MAX_FILE = 32 * 1024 * 1024
 MAX_REQUEST = 16 * 1024 * 1024
 _NO_TEXT = re.compile(
-    r"\.(?:log|txt|exe|dll|pdb|jpe?g|png|bmp|ico|avi|mkv|wav|zip|cab|7z|mdf|ldf|sdf|mdb|db|sqlite|tmp|bak|pic|idx)$",
+    r"\.(?:log|txt|exe|dll|pdb|jpe?g|png|bmp|ico|avi|mkv|wav|zip|cab|7z|mdf|ldf|sdf|mdb|db|sqlite|tmp|bak|pic|idx|pfx|p12|pem|key|jks|snk)$",
     re.IGNORECASE,
 )
 _PROGRAM = re.compile(r"([^\\/\"]+\.exe)", re.IGNORECASE)
+_LOG = re.compile(r"(?P<folder>.+)\\RecordingServer\d{8}\.log", re.IGNORECASE)
 _PLACE = re.compile(r"[A-Za-z]:\\(?:[^\\/:*?\"<>|\x00-\x1f]{1,120}\\)*[^\\/:*?\"<>|\x00-\x1f]{1,120}")
 
 
@@ -43,6 +44,8 @@ class Machine:
     _files: dict[str, Node] = field(default_factory=dict)
     _folders: list[str] = field(default_factory=lambda: [FOLDER])
     _watched: frozenset[str] | None = None
+    log_folder: str = ""
+    """Where the Recording Server keeps its logs (their name: facts/xprotect-e.md, 4.13), "" if none was seen."""
 
     def frame(self) -> Frame | None:
         """The recorder as it is now; None while the Management Application runs.
@@ -80,6 +83,8 @@ class Machine:
                 where=FOLDER,
                 next_step="move recordings and archives out of it: learning needs to see every file",
             )
+        logs = (_LOG.fullmatch(str(row["path"])) for row in answers[2]["files"])
+        self.log_folder = next((found["folder"] for found in logs if found), self.log_folder)
         return answers
 
     def _call(self, steps: Sequence[Step]) -> list[Answer]:
