@@ -11,6 +11,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -70,7 +71,7 @@ class Demo:
         return done.stdout
 
     def command(self, *arguments: str) -> None:
-        line = f"$ ivn-provision {' '.join(arguments)}"
+        line = f"$ ivn-provision {shlex.join(arguments)}"
         self.show(f"\x1b[1m{line}\x1b[0m" if self.color else line)
 
     def show(self, text: str) -> None:
@@ -112,6 +113,18 @@ def story(demo: Demo) -> None:
     demo.say("Repaired, and proven again.")
     apply_shortly(demo)
     demo.run("drift", SITE)
+
+
+def learning_story(demo: Demo) -> None:
+    """A recorder whose version no layout describes: all by hand, until one change at a time shows its files."""
+    demo.say("The recorder is of a version that no layout describes: XProtect's own settings are by hand.")
+    demo.run("capabilities", SITE)
+    demo.say("Here the lab plays the technician in the Management Application. The tool only looks.")
+    demo.run("learn", SITE, "generic_event", "--technician", "lab", "--by", "Eva Lind")
+    demo.say("Reviewed and committed, the layout says what can be managed, and on what evidence.")
+    demo.run("capabilities", SITE)
+    demo.say("The rest is a checklist for a person.")
+    demo.run("runbook", SITE)
 
 
 def apply_shortly(demo: Demo, *, expect: int = 0) -> None:
@@ -159,7 +172,9 @@ def picture(shown: list[str], file: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--record", type=Path, help="write the session as an SVG picture")
+    parser.add_argument("--story", choices=["site", "learning"], default="site", help="which one to tell")
     options = parser.parse_args()
+    tell, more = (story, []) if options.story == "site" else (learning_story, ["--store-b", SITE])
     color = options.record is not None or (sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ivn-demo-") as name:
@@ -170,15 +185,16 @@ def main() -> int:
             demo.say(
                 "The embedded lab: recorders, portal and mail server on loopback, over their real protocols."
             )
-            demo.run("lab", "up", "--detach")
+            demo.run("lab", "up", "--detach", *more)
             try:
-                story(demo)
+                tell(demo)
             finally:
                 demo.run("lab", "down", quiet=True)
         except Failed as error:
             print(f"\nThe demo failed: {error}", file=sys.stderr)
             return 1
-        print(f"\nDone in {time.monotonic() - began:.0f} s. The site is as declared, and proven.")
+        proven = " The site is as declared, and proven." if options.story == "site" else ""
+        print(f"\nDone in {time.monotonic() - began:.0f} s.{proven}")
         if options.record:
             picture(demo.shown, options.record)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from ivn_provision.model.capability_table import CapabilityRow, CapabilityTable
@@ -25,12 +26,20 @@ def _table(table: CapabilityTable, paint: Paint, *, wide: bool) -> Iterator[str]
     for kind, rows in groupby(table.rows, key=lambda row: row.kind):
         listed = list(rows)
         usual = _usual(listed)
+        reason = _common_reason(listed)
         yield ""
-        yield "  " + paint(safe(kind), "bold")
+        yield "  " + paint(safe(kind), "bold") + (paint(safe(f"  {reason}"), "dim") if reason else "")
         if wide:
             yield from (paint(safe(f"    {line}"), "dim") for line in _place(listed, usual))
         for row in listed:
-            yield from _row(row, widths, paint, usual=usual if wide else None)
+            shown = replace(row, reason="") if reason else row
+            yield from _row(shown, widths, paint, usual=usual if wide else None)
+
+
+def _common_reason(rows: Sequence[CapabilityRow]) -> str:
+    """One reason for all of a kind is said once."""
+    reasons = {row.reason for row in rows}
+    return reasons.pop() if len(reasons) == 1 and len(rows) > 1 else ""
 
 
 def _layout(table: CapabilityTable) -> str:
