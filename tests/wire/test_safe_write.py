@@ -84,14 +84,18 @@ def test_a_file_that_cannot_be_read_is_named(world: World) -> None:
     assert apply(world).error is None
 
 
-def test_a_service_that_was_stopped_stays_stopped(world: World) -> None:
+def test_a_service_that_should_run_is_started_by_a_write_and_no_other(world: World) -> None:
     ready(world)
     machine = world.lab.nvr(SITE).windows
     (image,) = [each.name for each in machine.services() if "ImageServer" in each.path]
-    assert machine.control(image, running=False)
+    (importer,) = [each.name for each in machine.services() if "ImageImport" in each.path]
+    assert machine.set_start_mode(importer, "Manual")
+    for name in (image, importer):
+        assert machine.control(name, running=False)
     outcome = apply(world)
     assert outcome.error is None, outcome.error
-    assert states(world)[image] == "Stopped"
+    assert states(world)[image] == "Running"
+    assert states(world)[importer] == "Stopped"
 
 
 def test_the_backup_of_a_run_holds_the_file_of_before(world: World) -> None:

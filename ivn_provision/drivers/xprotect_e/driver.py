@@ -28,7 +28,7 @@ from ivn_provision.drivers.xprotect_e.windows_seen import (
     windows_steps,
 )
 from ivn_provision.drivers.xprotect_e.windows_write import WindowsSteps, is_windows, windows_write_steps
-from ivn_provision.drivers.xprotect_e.writing import Write, outcome, to_restart, write_steps
+from ivn_provision.drivers.xprotect_e.writing import Write, outcome, to_restart, to_start, write_steps
 from ivn_provision.drivers.xprotect_e.xml_document import Splice, parse
 from ivn_provision.drivers.xprotect_e.xml_edit import apply_splices
 from ivn_provision.errors import Refused
@@ -171,6 +171,7 @@ class XProtectWriter(XProtectReader):
             splices=splices,
             hashes=reading.hashes,
             services=to_restart(layout, work.changes, reading.services),
+            starts=to_start(layout, work.changes, reading.services),
             logs=layout.logs,
             check=camera_check(reading.logins, cameras, work),
             windows=windows,

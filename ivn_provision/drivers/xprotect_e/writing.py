@@ -29,13 +29,15 @@ _MUTATING = ("service_control", "write_files", "service_config", "firewall_rule"
 class Write:
     """What is to be written: edits by file, hashes of the files as they were read, services to restart.
 
-    `services` are in the order of stopping; `check` is a last step, or none.
+    `services` are in the order of stopping; `starts` are these, and those that should have run but did not:
+    an earlier run that was killed may have left them so. `check` is a last step, or none.
     """
 
     folder: str
     splices: Mapping[str, Sequence[Splice]]
     hashes: Mapping[str, str]
     services: Sequence[str]
+    starts: Sequence[str]
     logs: Logs | None = None
     check: Step | None = None
     windows: WindowsSteps = field(default_factory=WindowsSteps)
@@ -68,9 +70,9 @@ def write_steps(write: Write) -> list[Step]:
             "files": [_file(path, write) for path in paths],
             "undo": [{"verb": "restore", "from": write.folder}],
         },
-        *_control("start", write.services, undo="stop"),
+        *_control("start", write.starts, undo="stop"),
         *write.windows.starts,
-        *_running(write.services),
+        *_running(write.starts),
         *_logs("require_clean_logs", write.logs),
         {"verb": "require_unchanged", "files": written},
         *([write.check] if write.check else []),
@@ -121,15 +123,23 @@ def _logs(verb: str, logs: Logs | None) -> list[Step]:
 
 def to_restart(layout: Layout, changes: Sequence[Change], services: Sequence[Mapping[str, Any]]) -> list[str]:
     """Running services that read what changes, in the order of stopping, found by their program."""
+    return _reading(layout, changes, [each for each in services if each["state"] == "Running"])
+
+
+def to_start(layout: Layout, changes: Sequence[Change], services: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The same, and those that Windows should have started by itself."""
+    wanted = [each for each in services if each["state"] == "Running" or each.get("start_mode") == "Auto"]
+    return _reading(layout, changes, wanted)
+
+
+def _reading(layout: Layout, changes: Sequence[Change], services: Sequence[Mapping[str, Any]]) -> list[str]:
     wanted = {program.lower() for change in changes for program in _programs(layout, change)}
     found = []
     for program in layout.restart:
         found += [
             str(each["name"])
             for each in services
-            if program.lower() in wanted
-            and f"\\{program.lower()}" in str(each["path"]).lower()
-            and each["state"] == "Running"
+            if program.lower() in wanted and f"\\{program.lower()}" in str(each["path"]).lower()
         ]
     return list(dict.fromkeys(found))
 
