@@ -150,10 +150,15 @@ def _silent(endpoint: str) -> TargetError:
 
 def _strange(error: Exception, endpoint: str, doing: str) -> TargetError:
     return ProtocolFault(
-        f"{endpoint} did not answer as WinRM does while {doing} ({type(error).__name__})",
+        f"{endpoint} did not answer as WinRM does while {doing} ({_kind(error)})",
         endpoint=endpoint,
         next_step="see what listens on that port; WinRM is 5985 (HTTP) or 5986 (HTTPS)",
     )
+
+
+def _kind(error: Exception) -> str:
+    """StopIteration is how pywinrm says that an element it needs is not in the answer."""
+    return "no WS-Man answer" if isinstance(error, StopIteration) else type(error).__name__
 
 
 def _refused_account(endpoint: str, username: str) -> TargetError:
