@@ -27,6 +27,7 @@ from ivn_provision.lab.tls import write_private
 
 STATE_FILE = "lab.json"
 _MAX_BODY_BYTES = 64 * 1024
+_SETTLE_SECONDS = 3.0
 Action = Callable[[Mapping[str, Any]], Awaitable[object]]
 
 
@@ -110,15 +111,19 @@ class Control:
         return None
 
     async def _fire(self, given: Mapping[str, Any]) -> object:
+        """Answers when the recorder's mails are out: what is asked next finds them."""
         site = str(given.get("site"))
+        nvr = self.assembly.nvr(site)
+        before = next(iter(nvr.events_log[-1:]), None)
+        answer: object
         if "pin" in given:
-            return await self.assembly.fire_soft(site, int(given["pin"]))
-        edge = str(given.get("edge", "rising"))
-        return {
-            "events": await self.assembly.fire_input(
-                site, str(given.get("device")), int(given["input"]), edge
-            )
-        }
+            answer = await self.assembly.fire_soft(site, int(given["pin"]))
+        else:
+            edge = str(given.get("edge", "rising"))
+            device, number = str(given.get("device")), int(given["input"])
+            answer = {"events": await self.assembly.fire_input(site, device, number, edge)}
+        await nvr.settled(before, _SETTLE_SECONDS)
+        return answer
 
     async def _fault(self, given: Mapping[str, Any]) -> object:
         self.assembly.fault(str(given.get("place")), str(given.get("name")), on=bool(given.get("on", True)))

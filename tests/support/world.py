@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,8 +94,14 @@ class World:
 
 
 def own_addresses() -> str:
-    """Two octets of loopback that no other lab of this machine is likely to use at the same time."""
-    return f"127.{random.randint(2, 250)}"
+    """Two octets of loopback that no other lab of this machine is likely to use at the same time.
+
+    Each worker of pytest-xdist has a range of its own.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    room = 249 // count
+    return f"127.{2 + worker * room + random.randrange(room)}"
 
 
 @contextmanager

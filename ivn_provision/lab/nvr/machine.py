@@ -133,6 +133,14 @@ class Nvr:
             await self._services.drain()
         self._services, self._shells, self._loop = None, None, None
 
+    async def settled(self, before: EventEntry | None, seconds: float) -> None:
+        """Until the recorder has heard something after `before`, and its mails are out; at most so long each."""
+        for _ in range(int(seconds / 0.02)):
+            if self.events_log[-1:] != ([before] if before else []):
+                break
+            await asyncio.sleep(0.02)
+        await self._running().recorder.settle(seconds)
+
     async def fire_input(self, device: str, input: int, edge: str) -> int:  # noqa: A002 - the product's word
         """An input of a device (IP or MAC) goes `rising` or `falling`; number of events hit. Raises LabError."""
         if edge.casefold() not in {"rising", "falling"}:

@@ -56,6 +56,11 @@ class RecordingServer:
             self._listener.close()
         self._listener, self.active = None, None
 
+    async def settle(self, seconds: float) -> None:
+        """Wait for the mails under way, at most so long."""
+        if self._mails:
+            await asyncio.wait(set(self._mails), timeout=seconds)
+
     async def drain(self) -> None:
         """Wait for the mails under way and end the sending threads."""
         while self._mails:
