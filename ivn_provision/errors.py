@@ -5,6 +5,10 @@
     ├── SpecError                 exit 1    site files have problems; carries diagnostics
     ├── SecretError               exit 1    a secret reference cannot be resolved
     ├── PlanError                 exit 1    a plan cannot be computed or is refused
+    │   ├── StalePlan                       a saved plan is used, expired, edited, foreign or out of date
+    │   └── LimitExceeded                   a plan breaks more than it may, or at the wrong time
+    ├── StateError                exit 1    a journal, snapshot or key below .ivn is missing or damaged
+    ├── Interrupted               exit 130  a person stopped the run; the journal says how far it came
     ├── PersonNeeded              exit 4    only a person can go on
     │   └── ProofFailed           exit 4    the re-read after an apply was not as declared
     ├── PartlyApplied             exit 3    some changes were made, the rest not
@@ -16,6 +20,7 @@
         ├── AuthenticationFailed            refused the account: never retried
         ├── ProtocolFault                   an answer that is not what the protocol says
         ├── Uncertain                       the line broke while the target was writing
+        ├── LeaseHeld                       somebody else writes to the site
         ├── Conflict                        live changed since it was read: nothing was written
         └── Refused                         the target will not do it (in use, forbidden, invalid)
 
@@ -65,6 +70,24 @@ class SecretError(IvnError):
 
 class PlanError(IvnError):
     """A plan cannot be computed or is refused."""
+
+
+class StalePlan(PlanError):
+    """A saved plan cannot be applied: used, expired, edited, foreign, or live changed since."""
+
+
+class LimitExceeded(PlanError):
+    """A plan breaks more than its limits allow, or comes at a time when nothing may be changed."""
+
+
+class StateError(IvnError):
+    """What the tool keeps below `.ivn` cannot be written, or is missing, damaged or edited."""
+
+
+class Interrupted(IvnError):
+    """A person or the system stopped the run."""
+
+    exit_code = 130
 
 
 class PersonNeeded(IvnError):
@@ -127,6 +150,26 @@ class ProtocolFault(TargetError):
 
 class Uncertain(TargetError):
     """The connection was lost after a write was handed over: only a new reading tells what was made."""
+
+
+class LeaseHeld(TargetError):
+    """Another run holds the site: `owner`, `run` and `expires_at` (RFC 3339) say which."""
+
+    def __init__(
+        self,
+        summary: str,
+        *,
+        owner: str,
+        run: str,
+        expires_at: str,
+        endpoint: str = "",
+        where: str = "",
+        next_step: str = "",
+    ) -> None:
+        super().__init__(summary, endpoint=endpoint, where=where, next_step=next_step)
+        self.owner = owner
+        self.run = run
+        self.expires_at = expires_at
 
 
 class Conflict(TargetError):

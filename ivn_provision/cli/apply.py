@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ivn_provision.cli.guarding import guard_options, select_options
 from ivn_provision.cli.shared import (
     echo,
     errors_by_site,
@@ -20,13 +23,16 @@ from ivn_provision.cli.shared import (
     show_errors,
     site_options,
 )
-from ivn_provision.errors import UsageProblem
+from ivn_provision.errors import PlanError, UsageProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ivn_provision.plan.plan import SitePlan
-    from ivn_provision.run.engine import SiteOutcome
+    from ivn_provision.run.engine import Attest, SiteOutcome
+    from ivn_provision.run.saved_plan import SavedPlan
+    from ivn_provision.run.targets import Opener
+    from ivn_provision.spec.site import Site
 
 
 @click.command("apply")
@@ -44,6 +50,8 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Edit files of a real recorder, which the vendor does not document.",
 )
+@guard_options
+@select_options
 def command(
     *,
     names: tuple[str, ...],
@@ -53,34 +61,101 @@ def command(
     auto_approve: bool,
     attest: Path | None,
     file_edits: bool,
+    **guarding: Any,
 ) -> None:
     """Make the live systems of SITEs (default: all) as declared, and prove it by reading them again.
 
-    Exit 0: proven. 4: a person is needed, or the proof failed. 3: partly applied. 1: error.
+    Instead of SITEs, name one file of `plan -o FILE`: exactly that plan is applied, once, if nothing has
+    changed since.
+
+    Exit 0: proven. 4: a person is needed. 3: it failed half-way and was put back, or stopped. 1: error.
     """
     from ivn_provision.cli.attest import ask_all, read_form
-    from ivn_provision.cli.progress import progress
-    from ivn_provision.run.engine import apply_sites
 
-    if not auto_approve and (form == "json" or not sys.stdin.isatty()):
+    asks = not auto_approve
+    if asks and (form == "json" or not sys.stdin.isatty()):
         raise UsageProblem(
             "apply asks before it writes, and there is nobody to ask here",
             next_step="Look at `plan` first, then give --auto-approve.",
         )
+    saved = saved_plan(names)
+    if saved is not None:
+        names, guarding = _as_saved(saved, guarding)
     sites = load_sites(folder, names)
     opened = opener(deadline, sites)
     opened.file_edits = file_edits
     recorder = read_form(attest, sites, opened) if attest is not None else None
-    with progress(len(sites), live=auto_approve) as observer:
-        outcomes = apply_sites(sites, opened, observer, None if auto_approve else _ask, recorder)
-    if form == "json":
-        echo(json.dumps(_document(outcomes), indent=2))
-    else:
-        _show(outcomes, shown=not auto_approve)
-    if not auto_approve:
+    outcomes = run_apply(sites, opened, guarding, saved=saved, asks=asks, attest=recorder)
+    show_apply(outcomes, form, shown=asks)
+    if asks:
         outcomes = ask_all(outcomes, sites, opened)
     show_errors(outcomes)
     raise SystemExit(exit_code(outcomes))
+
+
+def run_apply(
+    sites: Sequence[Site],
+    opened: Opener,
+    guarding: Mapping[str, Any],
+    *,
+    asks: bool,
+    command: str = "apply",
+    saved: SavedPlan | None = None,
+    attest: Attest | None = None,
+) -> tuple[SiteOutcome, ...]:
+    """Apply under the guards of the command line; Ctrl-C ends it well."""
+    from ivn_provision.cli.guarding import guards_of
+    from ivn_provision.cli.interrupts import interrupts
+    from ivn_provision.cli.progress import progress
+    from ivn_provision.run.engine import apply_sites
+
+    with interrupts() as stop:
+        guards = guards_of(sites, command=command, stopping=stop.stopping, saved=saved, **guarding)
+
+        def ask(plan: SitePlan) -> bool:
+            with stop.asking():
+                return _ask(plan)
+
+        with progress(len(sites), live=not asks) as observer:
+            return apply_sites(sites, opened, observer, ask if asks else None, attest, guards=guards)
+
+
+def saved_plan(names: Sequence[str]) -> SavedPlan | None:
+    """The plan file that is named in the place of sites, if one is. Raises StalePlan."""
+    files = [name for name in names if os.path.isfile(name)]
+    if not files:
+        return None
+    if len(names) != 1:
+        raise UsageProblem("a plan file is applied alone", next_step=f"Run `ivn-provision apply {files[0]}`.")
+    from ivn_provision.cli.guarding import state_folder
+    from ivn_provision.cli.show import read_plan
+    from ivn_provision.run.saved_plan import load_plan
+
+    path = Path(files[0])
+    try:
+        return load_plan(state_folder(), read_plan(path), now=datetime.now(UTC))
+    except PlanError as error:
+        error.where = error.where or str(path)
+        raise
+
+
+def _as_saved(saved: SavedPlan, guarding: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """A saved plan says which sites and addresses; the command line may not say otherwise."""
+    if guarding["targets"] or guarding["excludes"]:
+        raise UsageProblem(
+            "--target and --exclude belong to the plan, not to its apply",
+            next_step="Make another plan with `plan -o FILE --target GLOB`.",
+        )
+    chosen = {"targets": saved.targets, "excludes": saved.excludes}
+    return tuple(plan.site for plan in saved.plans), {**guarding, **chosen}
+
+
+def show_apply(outcomes: Sequence[SiteOutcome], form: str, *, shown: bool) -> None:
+    """The report of an apply."""
+    if form == "json":
+        echo(json.dumps(apply_document(outcomes), indent=2))
+    else:
+        _show(outcomes, shown=shown)
 
 
 def _ask(plan: SitePlan) -> bool:
@@ -106,7 +181,8 @@ def _show(outcomes: Sequence[SiteOutcome], *, shown: bool) -> None:
             echo(text)
 
 
-def _document(outcomes: Sequence[SiteOutcome]) -> dict[str, object]:
+def apply_document(outcomes: Sequence[SiteOutcome]) -> dict[str, object]:
+    """The report of an apply for programs."""
     from ivn_provision.plan.plan_json import to_json
     from ivn_provision.report.errors_text import error_json
 
@@ -121,5 +197,7 @@ def _document(outcomes: Sequence[SiteOutcome]) -> dict[str, object]:
             for one in each.outcomes
         ],
         "proof": to_json(proofs, timestamp=stamp),
+        "runs": {each.site: each.run for each in outcomes if each.run},
+        "pending": {each.site: each.pending_until for each in outcomes if each.pending_until},
         "errors": [error_json(each.error, each.site) for each in outcomes if each.error is not None],
     }

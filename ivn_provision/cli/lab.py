@@ -177,6 +177,17 @@ def fault(place: str, name: str, off: bool, directory: Path) -> None:
     click.echo(f"Fault {name} of {place} is {'off' if off else 'on'}.")
 
 
+@command.command(name="portal-state")
+@click.argument("site")
+@click.option("--armed/--disarmed", default=None, help="Is the site's alarm on?")
+@click.option("--incident", metavar="TEXT", help="Open an incident; an empty text ends it.")
+@_directory
+def portal_state(site: str, armed: bool | None, incident: str | None, directory: Path) -> None:
+    """Say what happens on a site, as the portal shows it: whether it is armed, and an open incident."""
+    given = {"site": site, "armed": armed, "incident": incident}
+    click.echo(f"{site} is {lab_control.alarm_words(lab_control.call(directory, 'portal_state', given))}.")
+
+
 command.add_command(lab_gui.command)
 
 

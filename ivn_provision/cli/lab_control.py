@@ -177,11 +177,18 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     return lines + [f"  - {each}" for each in status["assumptions"]]
 
 
+def alarm_words(state: Mapping[str, Any]) -> str:
+    """What the portal shows of alarms on a site."""
+    incident = f"an open incident: {state['open_incident']}" if state["open_incident"] else "no incident"
+    return f"{'armed' if state['armed'] else 'disarmed'}, with {incident}"
+
+
 def _recorders(status: Mapping[str, Any]) -> list[str]:
     return [
         f"  {site['key']}: {site['product']} {site['version']}, store {site['store']}, image server at "
         f"{site['host']}:{site['image_port']}"
         + (", ManagementApplication.exe is open" if site["management_application_open"] else "")
+        + "".join(f", task {each['name']} at {each['due_at']}" for each in site["scheduled_tasks"])
         for site in status["sites"][:10]
     ]
 

@@ -17,6 +17,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "explain": ("explain", "Show where a value of a site comes from."),
     "plan": ("plan", "Show what apply would change on a site's live systems."),
     "apply": ("apply", "Make the live systems as declared, and prove it."),
+    "resume": ("resume", "Finish or revert a run that broke off."),
+    "confirm": ("confirm", "Keep what a run left pending."),
+    "status": ("status", "Show who holds a site, and what is pending there."),
+    "history": ("history", "Show past runs: who changed what, when, from which revision."),
+    "rollback": ("rollback", "Plan and apply the way back to an earlier state of a site."),
     "drift": ("drift", "Find differences without being able to write (exit 2 if there are any)."),
     "runbook": ("runbook", "Make a checklist of what a person has to do on a site."),
     "capabilities": (

@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ivn_provision.cli.shared import compare, exit_code, report, site_options, write_text
+from ivn_provision.cli.guarding import select_options
+from ivn_provision.cli.shared import (
+    compare,
+    echo,
+    errors_by_site,
+    exit_code,
+    report,
+    site_options,
+    write_text,
+)
+from ivn_provision.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ivn_provision.cli.shared import Compared
+
+_VALID = "24h"
 
 
 @click.command("plan")
 @site_options
-@click.option("--out", "-o", type=click.Path(path_type=Path), help="Also write the plan as JSON to a file.")
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also save the plan as JSON; `apply FILE` applies it, once.",
+)
+@click.option(
+    "--valid-for", metavar="DURATION", help=f"With --out: how long it may be applied.  [default: {_VALID}]"
+)
+@select_options
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit 2 if there are differences, or fields to confirm."
 )
@@ -23,12 +52,55 @@ def command(
     form: str,
     deadline: float,
     out: Path | None,
+    valid_for: str | None,
+    targets: tuple[str, ...],
+    excludes: tuple[str, ...],
     detailed_exitcode: bool,
 ) -> None:
-    """Show what apply would change on the live systems of SITEs (default: all)."""
-    compared = compare(names, folder, deadline)
+    """Show what apply would change on the live systems of SITEs (default: all).
+
+    A GLOB is matched against addresses as the plan shows them: `*/nvr/camera/*`, or without the site
+    `nvr/camera/*`.
+    """
+    from ivn_provision.cli.guarding import seconds_of
+
+    if valid_for is not None and out is None:
+        raise UsageProblem("--valid-for needs --out", next_step="Add --out FILE.")
+    seconds = seconds_of(valid_for or _VALID, "--valid-for")
+    compared = compare(names, folder, deadline, targets=targets, excludes=excludes)
     if out is not None:
+        compared.document.update(_saved(compared, seconds, targets, excludes))
         write_text(out, json.dumps(compared.document, indent=2) + "\n")
     report(compared, form, drift=False)
+    if out is not None and form == "text" and compared.document["applyable"]:
+        name = shlex.quote(str(out))
+        expires = compared.document["ivn"]["saved"]["expires"]
+        echo(
+            f"Saved in {name}. `ivn-provision apply {name}` makes exactly these changes, once, until {expires}."
+        )
     found = detailed_exitcode and (compared.differs or compared.is_open)
     raise SystemExit(exit_code(compared.outcomes) or (2 if found else 0))
+
+
+def _saved(
+    compared: Compared, seconds: int, targets: Sequence[str], excludes: Sequence[str]
+) -> dict[str, Any]:
+    """The document as it may be applied. Raises StateError if there is no key to seal it with."""
+    from ivn_provision.cli.guarding import state_folder, utc_now
+    from ivn_provision.run.revision import revision_of
+    from ivn_provision.run.saved_plan import save_plan
+
+    first = compared.sites[0].path if compared.sites else ""
+    revision, dirty = revision_of(Path(first).parent)
+    return save_plan(
+        state_folder(),
+        compared.plans,
+        sites=compared.sites,
+        now=utc_now(),
+        valid_seconds=seconds,
+        targets=targets,
+        excludes=excludes,
+        revision=revision,
+        dirty=dirty,
+        errors=errors_by_site(compared.outcomes),
+    )

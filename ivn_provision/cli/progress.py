@@ -40,6 +40,7 @@ class PlainLines:
         Step.WRITING: "writing",
         Step.WRITTEN: "written",
         Step.PROVING: "reading again, for the proof",
+        Step.REVERTING: "putting back what was written",
     }
 
     def notify(self, event: Event) -> None:

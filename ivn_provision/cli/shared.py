@@ -30,26 +30,30 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+sites_option = click.option(
+    "--sites",
+    "folder",
+    default="sites",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The folder of the fleet.",
+)
+deadline_option = click.option(
+    "--deadline",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(min=0.5),
+    help="Seconds that one operation on a target may take.",
+)
+
+
 def site_options(command: Command) -> Command:
     """`[SITE…] --sites DIR --format text|json --deadline SECONDS`."""
     for option in (
         click.argument("names", nargs=-1, metavar="[SITE]..."),
-        click.option(
-            "--sites",
-            "folder",
-            default="sites",
-            show_default=True,
-            type=click.Path(path_type=Path),
-            help="The folder of the fleet.",
-        ),
+        sites_option,
         click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
-        click.option(
-            "--deadline",
-            default=60.0,
-            show_default=True,
-            type=click.FloatRange(min=0.5),
-            help="Seconds that one operation on a target may take.",
-        ),
+        deadline_option,
     )[::-1]:
         command = option(command)
     return command
@@ -131,6 +135,7 @@ class Compared:
     outcomes: tuple[SiteOutcome, ...]
     plans: tuple[SitePlan, ...]
     document: dict[str, Any]
+    sites: tuple[Site, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -142,17 +147,35 @@ class Compared:
         return any(plan.open for plan in self.plans)
 
 
-def compare(names: Sequence[str], folder: Path, deadline: float) -> Compared:
-    """Read the sites with drivers that cannot write, and compare."""
+def compare(
+    names: Sequence[str],
+    folder: Path,
+    deadline: float,
+    *,
+    targets: Sequence[str] = (),
+    excludes: Sequence[str] = (),
+) -> Compared:
+    """Read the sites with drivers that cannot write, and compare; of that what the globs choose.
+
+    Raises UsageProblem for a glob that names nothing.
+    """
     from ivn_provision.cli.progress import progress
     from ivn_provision.plan.plan_json import to_json
+    from ivn_provision.plan.select import select, unmatched
     from ivn_provision.run.engine import plan_sites
 
     sites = load_sites(folder, names)
     with progress(len(sites)) as observer:
         outcomes = plan_sites(sites, opener(deadline, sites), observer)
-    plans = tuple(each.plan for each in outcomes if each.plan is not None)
-    return Compared(outcomes, plans, to_json(plans, timestamp=now(), errors=errors_by_site(outcomes)))
+    found = tuple(each.plan for each in outcomes if each.plan is not None)
+    is_whole = len(found) == len(outcomes)
+    if is_whole and (missing := unmatched(found, (*targets, *excludes))):
+        raise missing
+    plans = tuple(select(plan, targets, excludes) for plan in found)
+    document = to_json(
+        plans, timestamp=now(), errors=errors_by_site(outcomes), partial=bool(targets or excludes)
+    )
+    return Compared(outcomes, plans, document, sites)
 
 
 def report(compared: Compared, form: str, *, drift: bool) -> None:
@@ -180,7 +203,7 @@ def show_errors(outcomes: Iterable[SiteOutcome]) -> None:
 def exit_code(outcomes: Iterable[SiteOutcome]) -> int:
     """The gravest: an error before partly applied before a person before nothing."""
     codes = {outcome.error.exit_code for outcome in outcomes if outcome.error is not None}
-    return next((code for code in (1, 3, 4) if code in codes), 0)
+    return next((code for code in (130, 64, 1, 3, 4) if code in codes), 0)
 
 
 def errors_by_site(outcomes: Iterable[SiteOutcome]) -> dict[str, str]:

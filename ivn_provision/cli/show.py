@@ -7,13 +7,20 @@ import math
 import os
 import stat
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from ivn_provision import __version__
 from ivn_provision.cli.shared import echo, paint
-from ivn_provision.errors import PlanError
+from ivn_provision.errors import IvnError, PlanError
+from ivn_provision.report.paint import safe
 from ivn_provision.strict_json import Node, WrongShape, check_sound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ivn_provision.run.plan_about import About
 
 MAX_BYTES = 256 * 1024 * 1024
 _NEXT = "Make a new plan with `plan --out FILE`."
@@ -23,17 +30,50 @@ _NEXT = "Make a new plan with `plan --out FILE`."
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def command(file: Path, form: str) -> None:
-    """Show the plan in FILE, as `plan --out FILE` wrote it. Needs no network."""
+    """Show the plan in FILE, as `plan --out FILE` wrote it. Needs no network.
+
+    What stands in the way of applying it is a warning: it is shown all the same.
+    """
     from ivn_provision.plan.plan_json import from_json
     from ivn_provision.report.plan_text import render
+    from ivn_provision.report.saved_plan_text import render_about
+    from ivn_provision.run.plan_about import about_of
 
     data = read_plan(file)
     try:
         plans = from_json(data)
+        about = about_of(data)
     except PlanError as error:
         error.where = error.where or str(file)
         raise
     echo(json.dumps(data, indent=2) if form == "json" else render(plans, paint()))
+    if about is None:
+        return
+    if form == "text":
+        echo(render_about(about))
+    for warning in _warnings(about, data):
+        echo(f"{paint(err=True)('warning:', 'bold', 'yellow')} {safe(warning)}", err=True)
+
+
+def _warnings(about: About, data: object) -> Iterator[str]:
+    """Why the plan could not be applied here and now."""
+    from ivn_provision.cli.guarding import state_folder, utc_now
+    from ivn_provision.run.plan_about import broken_seal, has_key, is_used
+
+    state = state_folder()
+    if about.is_expired(utc_now()):
+        yield f"it expired at {about.expires}"
+    if is_used(state, about.id):
+        yield "it was applied already: a plan is used once"
+    if about.tool_version != __version__:
+        yield f"it was made by version {about.tool_version}, and this is {__version__}"
+    try:
+        if not has_key(state):
+            yield "whether it was edited cannot be said: there is no key in .ivn here, and none is given"
+        elif problem := broken_seal(state, about, data):
+            yield problem.summary
+    except IvnError as error:
+        yield f"whether it was edited cannot be said: {error.summary}"
 
 
 def read_plan(file: Path) -> object:

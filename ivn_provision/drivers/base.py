@@ -27,6 +27,20 @@ class Outcome:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A lease to take: `owner` is `user@host`, `run` the id of the run, `seconds` until it ends by itself.
+
+    `revert_seconds`: a recorder undoes this run's writes by itself so long after the first, unless it is
+    released before; 0 for never.
+    """
+
+    owner: str
+    run: str
+    seconds: int
+    revert_seconds: int = 0
+
+
 class Reader(Protocol):
     """Reads one target of one site."""
 
@@ -52,6 +66,25 @@ class Writer(Reader, Protocol):
 
     def check(self, changes: Sequence[Change]) -> None:
         """Raises Refused if these changes may not be made here. Called before anything is written anywhere."""
+        ...
+
+    def hold(self, hold: Hold) -> None:
+        """Take the site's lease on this target, or renew it. Before any `apply`.
+
+        A lease that has expired is taken over, and one of the same run renewed. Raises LeaseHeld.
+        """
+        ...
+
+    def release(self, run: str) -> None:
+        """Give the run's lease back and disarm its reverts: what it wrote stays. Nothing held is no error."""
+        ...
+
+    def put_back(self, run: str) -> bool:
+        """Undo the writes of a run by the before-images that the target itself keeps; true if all is undone.
+
+        False: the target keeps none (the portal), or somebody changed the same files since (nothing was put
+        back then). The lease stays.
+        """
         ...
 
     def apply(self, work: Work) -> tuple[Outcome, ...]:

@@ -119,6 +119,10 @@ class Assembly:
         check_fault(name)
         (self.portal.faults.add if on else self.portal.faults.discard)(name)
 
+    def portal_state(self, site: str, *, armed: bool | None, incident: str | None) -> None:
+        """What happens on a site, as the portal shows it; None leaves it, "" ends an incident. Raises LabError."""
+        self.portal.leases.set_alarm(site, armed, incident)
+
     def gui(self, site: str, edit: Edit) -> None:
         """A person does one thing in the Management Application and saves. Raises LabError."""
         nvr = self.nvr(site)

@@ -21,6 +21,7 @@ from ivn_provision.errors import LabError
 from ivn_provision.lab.assembly import Assembly
 from ivn_provision.lab.loopback import listen
 from ivn_provision.lab.nvr.store import Edit
+from ivn_provision.lab.portal.portal import unknown_site
 from ivn_provision.lab.server import AsgiServer
 from ivn_provision.lab.status import counters_of, status_of
 from ivn_provision.lab.tls import write_private
@@ -47,6 +48,7 @@ class Control:
             "gui": self._gui,
             "fire": self._fire,
             "fault": self._fault,
+            "portal_state": self._portal_state,
             "shutdown": self._shutdown,
         }
 
@@ -128,6 +130,17 @@ class Control:
     async def _fault(self, given: Mapping[str, Any]) -> object:
         self.assembly.fault(str(given.get("place")), str(given.get("name")), on=bool(given.get("on", True)))
         return None
+
+    async def _portal_state(self, given: Mapping[str, Any]) -> object:
+        site, armed, incident = str(given.get("site")), given.get("armed"), given.get("incident")
+        if site not in {each.key for each in self.assembly.sites}:
+            raise unknown_site(site, [each.key for each in self.assembly.sites])
+        self.assembly.portal_state(
+            site,
+            armed=None if armed is None else bool(armed),
+            incident=None if incident is None else str(incident),
+        )
+        return self.assembly.portal.leases.show_alarm(site)
 
     async def _shutdown(self, _: Mapping[str, Any]) -> object:
         self._asked_to_stop()

@@ -188,6 +188,10 @@ class Lab:
         """Switch a fault of `portal` or of a site's recorder. Raises LabError."""
         self._call(lambda: self.assembly.fault(place, name, on=on))
 
+    def portal_state(self, site: str, *, armed: bool | None = None, incident: str | None = None) -> None:
+        """Arm or disarm a site and open or end ("") an incident, as the portal shows it. Raises LabError."""
+        self._call(lambda: self.assembly.portal_state(site, armed=armed, incident=incident))
+
     def set_latency(self, seconds: float) -> None:
         """Added to every request to the portal and the recorders."""
         self._call(lambda: self.assembly.set_latency(seconds))

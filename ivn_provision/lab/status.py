@@ -67,6 +67,7 @@ def _site(assembly: Assembly, key: str) -> Json:
         "management_application_open": nvr.windows.management_application_open,
         "username": site.username,
         "cameras": [camera.address for camera in site.cameras],
+        "scheduled_tasks": [{"name": each.name, "due_at": each.due_at} for each in nvr.windows.tasks.all()],
         "faults": sorted(nvr.faults | nvr.windows.faults.on),
         "last_recorder_events": [_plain(each) for each in list(nvr.events_log)[-_LAST:]],
         "last_recorder_mails": [_plain(each) for each in list(nvr.mail_log)[-_LAST:]],

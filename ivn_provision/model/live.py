@@ -52,6 +52,41 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """Who may write to a site. `expires_at` is RFC 3339 by the target's own clock, which also judged `expired`."""
+
+    owner: str
+    run: str
+    expires_at: str
+    expired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Revert:
+    """A revert that is kept on a recorder. `state`: `prepared` (no time set), `armed` (fires at `due_at`),
+    `reverted`, `left` (somebody changed the files since: nothing was put back) or `failed`."""
+
+    id: str
+    run: str
+    state: str
+    due_at: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What of a run is on a target, and whether its site may be touched now."""
+
+    lease: Lease | None = None
+    reverts: tuple[Revert, ...] = ()
+    armed: bool = False
+    incident: str = ""
+
+
+NOTHING_HELD = Holding()
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What `probe` found: product and version as the target says them, and facts for people."""
 
@@ -59,6 +94,7 @@ class Facts:
     version: str
     capabilities: Capabilities
     notes: tuple[str, ...] = ()
+    holding: Holding = NOTHING_HELD
 
 
 @dataclass(frozen=True, slots=True)

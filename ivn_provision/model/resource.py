@@ -51,6 +51,15 @@ Scalar = None | bool | int | float | str | Secret | SecretRef | Fingerprint | Co
 Value = Scalar | tuple[str | Computed, ...]
 
 
+def _quoted(part: str) -> str:
+    """A part of an address; blanks at its ends are quoted, since forms and command lines drop them."""
+    inner = part.strip(" ")
+    if not inner:
+        return quote(part, safe="")
+    before, _, after = part.partition(inner)
+    return quote(before) + quote(inner, safe=" ()+,-.:=@_") + quote(after)
+
+
 class Address(NamedTuple):
     """`harbor-marina/nvr/camera/10`; a singleton has no key: `harbor-marina/nvr/mail_server`."""
 
@@ -63,7 +72,7 @@ class Address(NamedTuple):
         parts = [self.site, self.target, self.kind]
         if self.key:
             parts.append(self.key)
-        return "/".join(quote(part, safe=" ()+,-.:=@_") for part in parts)
+        return "/".join(_quoted(part) for part in parts)
 
     @classmethod
     def parse(cls, text: str) -> Address:

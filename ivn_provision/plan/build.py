@@ -38,6 +38,9 @@ def build_plan(desired: Desired, readings: Mapping[str, Reading], notes: tuple[s
         facts=tuple(_facts(target, each) for target, each in sorted(readings.items())),
         notes=notes,
         references={address: handle for part in parts for address, handle in part.references.items()},
+        needs={address: each.needs for address, each in desired.resources.items() if each.needs},
+        live={address: fields for part in parts for address, fields in part.live.items()},
+        digests={address: digest for part in parts for address, digest in part.digests.items()},
         desired={
             address: resolve_computed(resource, computed).fields
             for address, resource in desired.resources.items()
@@ -47,7 +50,7 @@ def build_plan(desired: Desired, readings: Mapping[str, Reading], notes: tuple[s
 
 def _facts(target: str, reading: Reading) -> TargetFacts:
     facts = reading.facts
-    return TargetFacts(target, facts.product, facts.version, reading.endpoint, facts.notes)
+    return TargetFacts(target, facts.product, facts.version, reading.endpoint, facts.notes, facts.holding)
 
 
 def _with_blockers(changes: tuple[Change, ...], desired: Desired) -> tuple[Change, ...]:

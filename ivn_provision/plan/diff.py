@@ -24,6 +24,8 @@ class Differences:
     unverified: list[Unverified] = field(default_factory=list)
     unchanged: int = 0
     references: Mapping[Address, str] = field(default_factory=dict)
+    live: Mapping[Address, Mapping[str, Value]] = field(default_factory=dict)
+    digests: Mapping[Address, str] = field(default_factory=dict)
 
 
 def diff_target(
@@ -36,7 +38,12 @@ def diff_target(
     """Compare one target. `computed` holds values that live systems generate, by `!ref` path."""
     wanted = [resolve_computed(each, computed) for each in desired.of_target(target)]
     matching = match(wanted, live.resources)
-    found = Differences(references=matching.references)
+    ours = {**{each.address: each for each in matching.rest if each.owned}, **matching.pairs}
+    found = Differences(
+        references=matching.references,
+        live={address: each.fields for address, each in ours.items()},
+        digests={address: each.digest for address, each in ours.items()},
+    )
     for resource in wanted:
         pair = matching.pairs.get(resource.address)
         if resource.kind in capabilities.unread:

@@ -20,7 +20,7 @@ from ivn_provision.model.resource import Address, LiveRef, Resource, Value
 class Matching:
     """`pairs` by declared address; `rest` are the live objects that nothing declares.
 
-    `references` gives the handle of every live object that can be referred to by an address: what was
+    The fields of both name other objects by their keys. `references` gives the handle of every live object that can be referred to by an address: what was
     paired under its declared address, and of the rest what bears a key that nothing else bears.
     """
 
@@ -49,7 +49,8 @@ def match(desired: Iterable[Resource], live: Sequence[Resource]) -> Matching:
         address: replace(each, fields=_resolved(each.fields, names, titles))
         for address, each in pairs.items()
     }
-    return Matching(resolved, tuple(free), references)
+    rest = tuple(replace(each, fields=_resolved(each.fields, names, titles)) for each in free)
+    return Matching(resolved, rest, references)
 
 
 def _by_identity(resource: Resource, live: Sequence[Resource]) -> Resource | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ivn_provision.diagnostics import Place
+from ivn_provision.model.live import NOTHING_HELD, Holding
 from ivn_provision.model.resource import UNSET, Address, Value
 
 
@@ -119,13 +120,16 @@ class TargetFacts:
     version: str
     endpoint: str
     notes: tuple[str, ...] = ()
+    holding: Holding = NOTHING_HELD
 
 
 @dataclass(frozen=True, slots=True)
 class SitePlan:
     """One site's differences. `changes` are in the order of work.
 
-    `desired` and `references` are what an apply needs (see `Work`); they are not part of a plan file.
+    `desired` and `references` are what an apply needs (see `Work`); they are not part of a plan file. `live`
+    are the fields of every object of ours as they were read, by the address under which it is declared, or its
+    own; `digests` theirs. `needs` are the objects without which a declared one cannot be made.
     """
 
     site: str
@@ -137,6 +141,9 @@ class SitePlan:
     notes: tuple[str, ...] = ()
     desired: Mapping[Address, Mapping[str, Value]] = field(default_factory=dict)
     references: Mapping[Address, str] = field(default_factory=dict)
+    live: Mapping[Address, Mapping[str, Value]] = field(default_factory=dict)
+    digests: Mapping[Address, str] = field(default_factory=dict)
+    needs: Mapping[Address, tuple[Address, ...]] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:

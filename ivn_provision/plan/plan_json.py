@@ -42,15 +42,22 @@ _ACTIONS: Mapping[Action, list[str]] = {
 
 
 def to_json(
-    plans: tuple[SitePlan, ...], *, timestamp: str, errors: Mapping[str, str] | None = None
+    plans: tuple[SitePlan, ...],
+    *,
+    timestamp: str,
+    errors: Mapping[str, str] | None = None,
+    partial: bool = False,
 ) -> dict[str, Any]:
-    """The plan of a run. `timestamp` is RFC 3339; `errors` are sites that could not be planned."""
+    """The plan of a run.
+
+    `timestamp` is RFC 3339; `errors` are sites that could not be planned; `partial`: something was left out.
+    """
     errored = bool(errors)
     totals = count(plans)
     return {
         "format_version": FORMAT_VERSION,
         "applyable": not errored and any(plan.workable for plan in plans),
-        "complete": not errored and not (totals.manual or totals.blocked or totals.open),
+        "complete": not errored and not partial and not (totals.manual or totals.blocked or totals.open),
         "errored": errored,
         "timestamp": timestamp,
         "resource_changes": [

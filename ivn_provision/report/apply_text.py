@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ivn_provision.plan.plan import Action, SitePlan, Standing
 from ivn_provision.report.paint import Paint, safe
-from ivn_provision.run.engine import SiteOutcome
+from ivn_provision.run.outcomes import SiteOutcome
 
 
 def render_outcome(outcome: SiteOutcome, paint: Paint) -> str:
@@ -18,6 +18,10 @@ def render_outcome(outcome: SiteOutcome, paint: Paint) -> str:
         lines.append(_made(outcome, outcome.plan, paint))
     if outcome.proof is not None:
         lines.append(_proof(outcome.proof, paint))
+    if outcome.reverted:
+        lines.append(f"{paint('Put back:', 'bold')} {safe(outcome.site)} is as it was before the run.")
+    if outcome.pending_until:
+        lines.append(_pending(outcome, paint))
     return "\n".join(lines)
 
 
@@ -28,6 +32,15 @@ def _made(outcome: SiteOutcome, plan: SitePlan, paint: Paint) -> str:
         return f"{paint('Apply complete!', 'bold', 'green')} {_counts(plan)}"
     head = paint("Apply incomplete:", "bold", "red")
     return f"{head} {safe(plan.site)}: {done} of {len(outcome.outcomes)} changes are known to be made."
+
+
+def _pending(outcome: SiteOutcome, paint: Paint) -> str:
+    site = safe(outcome.site)
+    head = paint("Pending:", "bold", "yellow")
+    return (
+        f"{head} the recorder of {site} puts the earlier state back at {outcome.pending_until}, "
+        f"unless you run: ivn-provision confirm {site}"
+    )
 
 
 def _counts(plan: SitePlan) -> str:

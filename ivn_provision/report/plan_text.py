@@ -14,7 +14,7 @@ from ivn_provision.secret import MASK
 from ivn_provision.spec.site import Computed
 
 UNKNOWN = "(known after apply)"
-_SIGNS = {
+SIGNS = {
     Action.CREATE: ("+", "green"),
     Action.UPDATE: ("~", "yellow"),
     Action.DELETE: ("-", "red"),
@@ -79,7 +79,7 @@ def _site(plan: SitePlan, paint: Paint, *, drift: bool) -> Iterator[str]:
 
 
 def _change(change: Change, paint: Paint, *, drift: bool) -> Iterator[str]:
-    sign, colour = _SIGNS[change.action]
+    sign, colour = SIGNS[change.action]
     if change.manual:
         sign, colour = "!", "cyan"
     key = f' "{safe(change.address.key)}"' if change.address.key else ""

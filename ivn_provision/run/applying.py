@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from ivn_provision.drivers.base import Outcome, Writer
 from ivn_provision.errors import (
-    DeadlineExceeded,
     IvnError,
     PartlyApplied,
     PersonNeeded,
     PlanError,
     ProofFailed,
-    ProtocolFault,
-    Uncertain,
 )
 from ivn_provision.model.resource import Address, Value
 from ivn_provision.plan.diff import known_fields
@@ -21,27 +19,48 @@ from ivn_provision.plan.order import Batch, batches
 from ivn_provision.plan.plan import SitePlan, Work
 from ivn_provision.plan.values_json import is_unknown
 from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.site_journal import UNCERTAIN
 
-_UNCERTAIN = (DeadlineExceeded, ProtocolFault, Uncertain)
+
+class Log(Protocol):
+    """Writes down what is done before it is done; each may raise, and then nothing more is."""
+
+    def intent(self, number: int, batch: Batch) -> None: ...
+
+    def done(self, number: int, batch: Batch) -> None: ...
+
+    def failed(self, number: int, batch: Batch, error: IvnError) -> None: ...
 
 
-def execute(plan: SitePlan, writers: Mapping[str, Writer], observer: Observer) -> tuple[Outcome, ...]:
-    """Make every workable change.
+def check(plan: SitePlan, writers: Mapping[str, Writer]) -> None:
+    """Raises Refused if a target does not take these changes, before anything is written anywhere."""
+    for target, writer in writers.items():
+        writer.check([change for change in plan.workable if change.address.target == target])
+
+
+def execute(
+    plan: SitePlan, writers: Mapping[str, Writer], observer: Observer, log: Log
+) -> tuple[Outcome, ...]:
+    """Make every workable change, in batches.
 
     Raises PartlyApplied if a write fails after another was made, or fails so that nobody knows whether it
     was made; any other error means that nothing was written.
     """
-    for target, writer in writers.items():
-        writer.check([change for change in plan.workable if change.address.target == target])
     done: list[Outcome] = []
-    for batch in batches(plan.workable):
+    for number, batch in enumerate(batches(plan.workable), 1):
         addresses = tuple(change.address for change in batch.changes)
+        began = False
         try:
             work = Work(batch.changes, _values(batch, plan, writers), plan.references)
+            log.intent(number, batch)
             observer.notify(Event(plan.site, Step.WRITING, batch.target, addresses=addresses))
+            began = True
             done += writers[batch.target].apply(work)
+            log.done(number, batch)
         except IvnError as error:
-            if done or isinstance(error, (PartlyApplied, *_UNCERTAIN)):
+            if began:
+                log.failed(number, batch, error)
+            if done or isinstance(error, (PartlyApplied, *UNCERTAIN)):
                 raise _partly(done, batch, plan, error) from error
             raise
         observer.notify(Event(plan.site, Step.WRITTEN, batch.target, addresses=addresses))
@@ -83,7 +102,7 @@ def _partly(done: list[Outcome], batch: Batch, plan: SitePlan, error: IvnError) 
     made = [str(each.address) for each in done]
     made += error.done if isinstance(error, PartlyApplied) else ()
     count = f"{len(made)} of {len(plan.workable)} changes were made"
-    if isinstance(error, _UNCERTAIN):
+    if isinstance(error, UNCERTAIN):
         count += f", and it is not known whether those on {batch.target} were"
     return PartlyApplied(
         f"{count}: {error.summary}",

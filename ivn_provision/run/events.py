@@ -16,6 +16,8 @@ class Step(StrEnum):
     WRITTEN = "written"
     PROVING = "proving"
     PROVEN = "proven"
+    REVERTING = "reverting"
+    REVERTED = "reverted"
     FAILED = "failed"
     FINISHED = "finished"
 

@@ -38,6 +38,8 @@ def plan_site(
     resolve: Resolve,
     observer: Observer,
     vouched: Vouched = Vouched(),
+    *,
+    declared: Callable[[Site], Desired] = desired_of,
 ) -> SitePlan:
     """The plan of one site. Raises TargetError of the first target that fails."""
     readings: dict[str, Reading] = {}
@@ -45,7 +47,7 @@ def plan_site(
         observer.notify(Event(site.name, Step.READING, target))
         readings[target] = Reading(reader.probe(), reader.read(), endpoint_of(reader))
         observer.notify(Event(site.name, Step.READ, target))
-    desired = with_secrets(desired_of(site), readings, resolve)
+    desired = with_secrets(declared(site), readings, resolve)
     plan = _asked(build_plan(desired, readings, _notes(site)), desired)
     standing = judged(plan.unverified, vouched.attestations, now=vouched.now, days=site.attestation_days)
     counted = tuple(each for each in vouched.attestations if not each.is_ahead(vouched.now))

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from ivn_provision.errors import Refused, SecretError
+from ivn_provision.model.desired import Desired, desired_of
 from ivn_provision.plan.attestations import Attestation
 from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.site import Nvr, Portal, Site
@@ -36,7 +37,9 @@ class Opener:
 
     `secret` resolves references; `deadline_seconds` is for each operation on a target. `attestations` gives
     those of a site by its name, `clock` the time by which they are weighed. `layouts` are those of recorders;
-    None for those that ship with the tool. `file_edits`: may files of a real recorder be edited?
+    None for those that ship with the tool. `file_edits`: may files of a real recorder be edited? `desired` says
+    what a site shall be: what its file declares, or an earlier state. `writes_before`: how often the run, if it
+    is resumed, has written on a site's recorder already.
     """
 
     secret: Callable[[SecretRef], Secret]
@@ -47,6 +50,8 @@ class Opener:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     layouts: Layouts | None = None
     file_edits: bool = False
+    desired: Callable[[Site], Desired] = desired_of
+    writes_before: Mapping[str, int] = field(default_factory=dict)
     _tokens: dict[tuple[str, str, Secret, str], TokenSource] = field(default_factory=dict, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
@@ -101,6 +106,7 @@ class Opener:
                 logins=self._logins(site.nvr),
                 asked=asked_of(site.nvr),
                 clock=self.clock,
+                writes_before=self.writes_before.get(site.name, 0),
             )
         if site.portal:
             from ivn_provision.drivers.portal.driver import PortalWriter

@@ -28,6 +28,7 @@ from ivn_provision.spec.site import (
     GenericEvent,
     Hardware,
     HardwareEvent,
+    Limits,
     Mail,
     MailMessage,
     MailServer,
@@ -79,6 +80,7 @@ def build_site(data: SiteData, path: str, places: Places) -> Site:
         portal=build_portal(data["portal"], data["site"], places) if "portal" in data else None,
         acceptance=_acceptance(data["acceptance"]) if "acceptance" in data else None,
         attestation_days=data.get("attestation_days", 90),
+        limits=Limits(**data["limits"]) if "limits" in data else Limits(),
     )
 
 

@@ -212,6 +212,15 @@ class MaintenanceData(TypedDict):
     window: str
 
 
+class LimitsData(TypedDict, total=False):
+    deletes: int
+    cameras_stopped: int
+    outage_seconds: int
+    pins_without_video: int
+    sites: int
+    fleet_percent: int
+
+
 class SiteData(TypedDict):
     site: str
     description: NotRequired[str]
@@ -228,3 +237,4 @@ class SiteData(TypedDict):
     portal: NotRequired[PortalData]
     acceptance: NotRequired[AcceptanceData]
     attestation_days: NotRequired[int]
+    limits: NotRequired[LimitsData]

@@ -331,6 +331,18 @@ class Acceptance:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that a plan may break (plan/limits.py)."""
+
+    deletes: int = 5
+    cameras_stopped: int = 64
+    outage_seconds: int = 180
+    pins_without_video: int = 0
+    sites: int = 25
+    fleet_percent: int = 25
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     name: str
     path: str
@@ -349,3 +361,4 @@ class Site:
     portal: Portal | None = None
     acceptance: Acceptance | None = None
     attestation_days: int = 90
+    limits: Limits = Limits()

@@ -11,6 +11,7 @@ from ivn_provision.errors import (
     AuthenticationFailed,
     Conflict,
     IvnError,
+    LeaseHeld,
     ProtocolFault,
     Refused,
     TlsFailed,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_REPLY = 16 * 1024 * 1024
 _FORM = "application/x-www-form-urlencoded"
+_LEASE_HELD = "urn:ivn-provision:problem:lease-held"
 _NO_CLIENT = {"invalid_client", "invalid_grant", "unauthorized_client"}  # RFC 6749, 5.2: also with HTTP 400
 
 
@@ -269,6 +271,8 @@ def _problem(talk: _Talk, body: Mapping[str, Any]) -> IvnError:
     """An RFC 9457 problem document (or any JSON error) as an error of ours."""
     text = f"the portal refused {talk.request} (HTTP {talk.status}): {_reason(talk, body)}"
     status, endpoint = talk.status, talk.endpoint
+    if status in {409, 423} and body.get("type") == _LEASE_HELD:
+        return _held(talk, body)
     error = body.get("error")
     if status in {401, 403} or (isinstance(error, str) and error in _NO_CLIENT):
         return AuthenticationFailed(
@@ -283,6 +287,20 @@ def _problem(talk: _Talk, body: Mapping[str, Any]) -> IvnError:
             text, endpoint=endpoint, next_step="wait and try again; if it stays, tell the portal's operator"
         )
     return Refused(text, endpoint=endpoint, next_step="correct the value in the site file")
+
+
+def _held(talk: _Talk, body: Mapping[str, Any]) -> LeaseHeld:
+    """The problem `lease-held` says who writes, and until when."""
+    names = ("owner", "run", "expires_at")
+    owner, run, ends = (talk.said(body.get(name)) or f"(no {name})" for name in names)
+    return LeaseHeld(
+        f"{owner} writes to the site in the portal: run {run}, until {ends}",
+        owner=owner,
+        run=run,
+        expires_at=ends,
+        endpoint=talk.endpoint,
+        next_step="wait for that run; if it broke off, its lease ends by itself at that time",
+    )
 
 
 def _reason(talk: _Talk, body: Mapping[str, Any]) -> str:

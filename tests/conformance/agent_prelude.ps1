@@ -33,6 +33,11 @@ function ConvertTo-IvnDiskPath([string]$path) {
     return $place
 }
 
+function Get-IvnUtcNow {
+    $invariant = [Globalization.CultureInfo]::InvariantCulture
+    return [DateTime]::ParseExact((Get-CaseWindows)['facts']['utc_now'], 'yyyy-MM-ddTHH:mm:ss\Z', $invariant)
+}
+
 function Get-IvnFactTable {
     $facts = @{}
     foreach ($entry in (Get-CaseWindows)['facts'].GetEnumerator()) {
@@ -75,6 +80,27 @@ function Set-IvnServiceState([string]$name, [string]$state, [int]$seconds) {
 
 function New-IvnBackupFolder([string]$diskPath) {
     [void][IO.Directory]::CreateDirectory($diskPath)
+}
+
+function New-IvnRevertFolder([string]$diskPath) {
+    [void][IO.Directory]::CreateDirectory($diskPath)
+}
+
+function Get-CaseTask([string]$name) {
+    if ((Get-CaseList 'refuses').Contains($name)) {
+        throw 'refused'
+    }
+    $folder = [IO.Path]::Combine($IvnCase['root'], 'tasks')
+    [void][IO.Directory]::CreateDirectory($folder)
+    return [IO.Path]::Combine($folder, $name + '.xml')
+}
+
+function New-IvnTask([string]$name, [string]$xml) {
+    [IO.File]::WriteAllText((Get-CaseTask $name), $xml)
+}
+
+function Remove-IvnTask([string]$name) {
+    [IO.File]::Delete((Get-CaseTask $name))
 }
 
 function Get-IvnNetstat {

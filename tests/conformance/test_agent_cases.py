@@ -114,7 +114,7 @@ def test_the_script_answers_the_case(name: str, ran: Mapping[str, tuple[Case, Ra
 def test_the_emulation_answers_the_case(name: str, tmp_path: Path, ports: Ports) -> None:
     case = prepared(name, tmp_path / "root", ports)
     windows = machine(case.tree.root, case.data.get("windows", {}))
-    assert_reply("the emulation", *answer(case.request, windows, agent="1.1.0"), case)
+    assert_reply("the emulation", *answer(case.request, windows, agent="1.2.0"), case)
     services = {each.name: each.state for each in windows.services()}
     assert_afterwards("the emulation", services, case)
 
@@ -124,6 +124,6 @@ def test_every_verb_and_every_error_has_a_case() -> None:
     script = agent_text()
     verbs = re.findall(r"^        '([a-z_]+)' \{ return", script, re.MULTILINE)
     codes = re.findall(r"Stop-Ivn '([a-z_]+)'", script)
-    assert len(verbs) >= 23
+    assert len(verbs) >= 30
     assert [each for each in verbs if f'"verb": "{each}"' not in text] == []
     assert {each for each in codes if f'"code": "{each}"' not in text} == set()

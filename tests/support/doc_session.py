@@ -31,6 +31,7 @@ SECONDS = 60
 _VOLATILE = (
     (re.compile(r"(?<![\w/])/\S*?/(?=\.ivn/)"), "/PATH/"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?"), "TIME"),
+    (re.compile(r"\b\d{8}T\d{6}Z-[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"\(process \d+\)"), "(process N)"),
     (re.compile(r"(milestone-xp-p-)[0-9a-f]{8}"), r"\1ID"),
 )

@@ -27,6 +27,14 @@ class CaseWindows:
         self.rows[name] = replace(self.rows[name], start_mode=mode)
         return True
 
+    def schedule(self, name: str, due_at: str, folder: str) -> bool:
+        """Windows keeps nothing of it but whether it agrees."""
+        return bool(due_at and folder) and name not in self.data.get("refuses", [])
+
+    def unschedule(self, name: str) -> bool:
+        """There is none."""
+        return name not in self.data.get("refuses", [])
+
 
 def state_of(data: Mapping[str, Any]) -> WindowsState:
     """The state that a case describes."""

@@ -7,7 +7,9 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ivn_provision.errors import UsageProblem
 from ivn_provision.lab.lab import Lab
@@ -16,6 +18,8 @@ from ivn_provision.plan.attestations import Attestation
 from ivn_provision.run.attestation_files import attestation_file, attestations_of, record
 from ivn_provision.run.engine import SiteOutcome, apply_sites, plan_sites
 from ivn_provision.run.events import Event
+from ivn_provision.run.guards import Guards
+from ivn_provision.run.state import StateFolder
 from ivn_provision.run.targets import Opener
 from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.fleet import find_site
@@ -55,7 +59,7 @@ class World:
         self.runs += 1
         return Opener(
             secret=self._resolve,
-            run_id=f"test-{self.runs}",
+            run_id=run_id(self.runs),
             deadline_seconds=deadline,
             attestations=self._attested,
         )
@@ -82,8 +86,19 @@ class World:
     def plan(self, *names: str, deadline: float = 20.0) -> tuple[SiteOutcome, ...]:
         return plan_sites([self.site(name) for name in names], self.opener(deadline), Events())
 
-    def apply(self, *names: str, deadline: float = 20.0) -> tuple[SiteOutcome, ...]:
-        return apply_sites([self.site(name) for name in names], self.opener(deadline), Events(), None)
+    @property
+    def state(self) -> StateFolder:
+        """Journals, snapshots and plans of this world."""
+        return StateFolder(self.folder.parent / ".ivn")
+
+    def guards(self, **options: Any) -> Guards:
+        """Those of the command line; an apply that fails half-way is put back, unless a test says otherwise."""
+        return Guards(state=self.state, owner="test@here", **options)
+
+    def apply(self, *names: str, deadline: float = 20.0, **options: Any) -> tuple[SiteOutcome, ...]:
+        """Options are those of `Guards`."""
+        sites = [self.site(name) for name in names]
+        return apply_sites(sites, self.opener(deadline), Events(), guards=self.guards(**options))
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Change the text of a site file; the old text must be there."""
@@ -91,6 +106,15 @@ class World:
         text = path.read_text(encoding="utf-8")
         assert old in text, f"{old!r} is not in {path.name}"
         path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def run_id(number: int) -> str:
+    """Like those of the command line, and in the order of the test."""
+    return f"20261124T{number // 3600:02}{number // 60 % 60:02}{number % 60:02}Z-{number:08x}"
 
 
 def own_addresses() -> str:

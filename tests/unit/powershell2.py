@@ -17,8 +17,10 @@ COMMANDS = frozenset({"Add-Type", "Get-WmiObject", "New-Object", "Start-Sleep"})
 
 PARAMETERS = frozenset({"-AssemblyName", "-Class", "-ComObject", "-Milliseconds"})
 
-COM_CLASSES = frozenset({"HNetCfg.FwPolicy2", "HNetCfg.FWRule"})
-"""The Windows firewall's objects (Windows Vista and later); any other class could run text."""
+COM_CLASSES = frozenset({"HNetCfg.FwPolicy2", "HNetCfg.FWRule", "Schedule.Service"})
+"""The Windows firewall's objects and the task scheduler (Windows Vista and later); any other class could run text.
+
+The scheduler runs the agent that a revert keeps, by a fixed command line that names its folder."""
 
 TYPES = re.compile(
     r"""(?:System\.)?(?:

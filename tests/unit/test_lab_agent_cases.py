@@ -48,7 +48,7 @@ class DataWindows(CaseWindows):
         known = self.data.get("file_versions", {}).get(path, {})
         return known.get("product_name", ""), known.get("product_version", "")
 
-    def wrote(self, path: str) -> None:
+    def wrote(self, path: str, before: str) -> None:
         assert self.tree.locate(path).is_file()
 
     def control(self, name: str, *, running: bool) -> bool:
@@ -95,7 +95,7 @@ def machine(root: Path, data: Mapping[str, Any], files: Mapping[str, str] | None
 
 def ask(windows: DataWindows, *steps: Mapping[str, Any]) -> list[Any]:
     request = {"protocol": 1, "marker": MARKER, "steps": list(steps), "always": []}
-    marker, reply = answer(json.dumps(request), windows, agent="1.1.0")
+    marker, reply = answer(json.dumps(request), windows, agent="1.2.0")
     assert marker == MARKER
     found = json.loads(reply)["steps"]
     assert isinstance(found, list)
@@ -221,7 +221,7 @@ def test_a_service_that_does_not_stop_is_a_timeout(tmp_path: Path) -> None:
     ],
 )
 def test_a_request_that_cannot_be_read(request_text: str, marker: str, tmp_path: Path) -> None:
-    found, reply = answer(request_text, machine(tmp_path, {}), agent="1.1.0")
+    found, reply = answer(request_text, machine(tmp_path, {}), agent="1.2.0")
     parsed = json.loads(reply)
     assert found == marker
     assert (parsed["steps"], parsed["always"], parsed["error"]["code"]) == ([], [], "bad_request")
@@ -252,7 +252,7 @@ def test_the_machine_hears_of_every_step_before_it_runs(tmp_path: Path) -> None:
         {"verb": "facts"},
     ]
     request = {"protocol": 1, "marker": MARKER, "steps": steps, "always": [{"verb": "facts"}]}
-    answer(json.dumps(request), windows, agent="1.1.0")
+    answer(json.dumps(request), windows, agent="1.2.0")
     assert windows.stepped == [("processes", 0), ("nonsense", 1), ("facts", 2), ("facts", 3)]
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ivn_provision.errors import PartlyApplied, Refused
 from ivn_provision.run.engine import SiteOutcome, apply_sites
 from ivn_provision.run.events import Event, Step
+from ivn_provision.run.guards import OnFailure
 from tests.support.world import World
 
 SITE = "lab-0001"
@@ -36,8 +38,10 @@ class Disturber:
             self.world.lab.fault(place, fault)
 
 
-def apply(world: World, observer: Disturber, deadline: float = 3.0) -> SiteOutcome:
-    (outcome,) = apply_sites([world.site(SITE)], world.opener(deadline), observer, None)
+def apply(world: World, observer: Disturber, deadline: float = 3.0, **options: Any) -> SiteOutcome:
+    (outcome,) = apply_sites(
+        [world.site(SITE)], world.opener(deadline), observer, guards=world.guards(**options)
+    )
     return outcome
 
 
@@ -70,7 +74,9 @@ def test_a_write_whose_answer_is_lost_is_looked_at_again(world: World) -> None:
     assert world.apply(SITE)[0].error is None
     world.lab.tamper(SITE, "camera", "10", {"label": "Other"})
     writes = world.lab.nvr(SITE).counters.file_writes
-    outcome = apply(world, Disturber(world, Step.WRITING, "nvr", f"{SITE} hang_receive"))
+    outcome = apply(
+        world, Disturber(world, Step.WRITING, "nvr", f"{SITE} hang_receive"), on_failure=OnFailure.STOP
+    )
     assert isinstance(outcome.error, PartlyApplied)
     assert "not known" in outcome.error.summary
     world.lab.fault(SITE, "hang_receive", on=False)
@@ -79,9 +85,11 @@ def test_a_write_whose_answer_is_lost_is_looked_at_again(world: World) -> None:
 
 
 def test_a_portal_that_fails_in_the_middle_is_said(world: World) -> None:
+    before = world.lab.nvr(SITE).configuration_path.read_bytes()
     outcome = apply(world, Disturber(world, Step.WRITTEN, "nvr", "portal http_500"))
     assert isinstance(outcome.error, PartlyApplied)
-    assert world.lab.nvr(SITE).counters.file_writes == 1
+    assert world.lab.nvr(SITE).counters.file_writes == 2, "written, and put back"
+    assert world.lab.nvr(SITE).configuration_path.read_bytes() == before
     world.lab.fault("portal", "http_500", on=False)
     assert world.apply(SITE)[0].error is None
 
@@ -97,7 +105,7 @@ def test_a_technician_between_two_writes_is_not_overwritten(world: World) -> Non
             if event.step is Step.WRITTEN and event.target == "portal":
                 world.lab.tamper(SITE, "generic_event", "2", {"substring": "MINE"})
 
-    (outcome,) = apply_sites([world.site(SITE)], world.opener(), Technician(), None)
+    (outcome,) = apply_sites([world.site(SITE)], world.opener(), Technician(), guards=world.guards())
     assert isinstance(outcome.error, PartlyApplied)
     assert b"MINE" in world.lab.nvr(SITE).configuration_path.read_bytes()
 

@@ -30,7 +30,9 @@ def label(world: World) -> str:
 
 
 def apply(world: World, fault: str) -> SiteOutcome:
-    (outcome,) = apply_sites([world.site(SITE)], world.opener(6.0), Breaks(world, fault), None)
+    (outcome,) = apply_sites(
+        [world.site(SITE)], world.opener(6.0), Breaks(world, fault), guards=world.guards()
+    )
     return outcome
 
 

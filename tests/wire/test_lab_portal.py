@@ -6,15 +6,18 @@ import hashlib
 import hmac
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from ivn_provision.cli.lab import command as lab_command
 from ivn_provision.errors import LabError
 from ivn_provision.lab.lab import Lab
+from ivn_provision.lab.portal.leases import Written
 from tests.wire.portal_client import DEVICE, HARBOR, NVR, PIN, SITE, anonymous, authorised, create_harbor
 
 CONTRACT = Path(__file__).resolve().parents[2] / "schemas" / "portal.openapi.yaml"
@@ -345,15 +348,142 @@ def test_people_change_the_portal_too(client: httpx.Client, lab: Lab) -> None:
         lab.tamper("harbor-marina", "pin", "2H", {"camera": "0"})
 
 
+# Leases, the write log, and writes whose answer gets lost
+
+LEASE = HARBOR + "/lease"
+MINE = {"owner": "ada@desk", "run": "r-1", "seconds": 600}
+THEIRS = {"owner": "bob@van", "run": "r-2", "seconds": 600}
+
+
+def test_a_lease_is_of_one_run(client: httpx.Client) -> None:
+    problem(client.get(LEASE), 404, "not-found")
+    taken = client.put(LEASE, json=MINE)
+    assert taken.status_code == 201, "the site does not exist yet"
+    assert taken.json() == client.get(LEASE).json()
+    assert {"owner": "ada@desk", "run": "r-1", "expired": False}.items() <= taken.json().items()
+    held = problem(client.put(LEASE, json=THEIRS), 409, "lease-held")
+    assert (held["owner"], held["run"]) == ("ada@desk", "r-1")
+    assert held["expires_at"] == taken.json()["expires_at"]
+    assert client.put(LEASE, json=MINE).status_code == 200
+    problem(client.delete(LEASE, params={"run": "r-2"}), 404, "not-found")
+    problem(client.delete(LEASE), 422, "validation")
+    assert client.delete(LEASE, params={"run": "r-1"}).status_code == 204
+    problem(client.delete(LEASE, params={"run": "r-1"}), 404, "not-found")
+    problem(client.put("/sites/No%20Slug/lease", json=MINE), 404, "not-found")
+    for wrong in ({"run": "a b"}, {"seconds": 0}, {"seconds": 604_801}, {"owner": "a\nb"}, {"more": 1}):
+        problem(client.put(LEASE, json=MINE | wrong), 422, "validation")
+
+
+def test_an_expired_lease_is_shown_until_it_is_taken_over(tmp_path: Path) -> None:
+    clock = Hands()
+    with Lab(tmp_path, free_ports=True, recorders=False, clock=clock) as lab, authorised(lab) as client:
+        create_harbor(client)
+        client.put(LEASE, json=MINE)
+        etag = client.get(HARBOR).headers["etag"]
+        clock.now += timedelta(seconds=601)
+        site = client.get(HARBOR)
+        assert site.json()["lease"] == client.get(LEASE).json()
+        assert (site.json()["lease"]["run"], site.json()["lease"]["expired"]) == ("r-1", True)
+        assert site.headers["etag"] == etag, "a lease has no say in the ETag"
+        assert client.put(HARBOR, json=SITE, headers={"If-Match": "*"}).status_code == 200
+        assert client.put(LEASE, json=THEIRS).json()["run"] == "r-2"
+        problem(client.put(LEASE, json=MINE), 409, "lease-held")
+
+
+@pytest.mark.parametrize("path", [HARBOR, NVR, NVR + "/alarm-inputs/soft/2"])
+def test_while_a_run_holds_a_site_only_it_writes(client: httpx.Client, lab: Lab, path: str) -> None:
+    create_harbor(client)
+    client.put(LEASE, json=MINE)
+    body = {HARBOR: SITE | {"name": "Other"}, NVR: DEVICE | {"model": "Other"}}.get(path, PIN | {"camera": 3})
+    before, writes = client.get(path).json(), len(lab.portal.write_log)
+    for run in ({}, {"IVN-Run": "r-2"}):
+        held = problem(client.put(path, json=body, headers={"If-Match": "*"} | run), 423, "lease-held")
+        assert held["run"] == "r-1"
+        problem(client.delete(path, headers={"If-Match": "*"} | run), 423, "lease-held")
+    problem(client.put(path, json=body, headers={"If-Match": "*", "IVN-Run": "a b"}), 422, "validation")
+    assert client.get(path).json() == before
+    mine = {"If-Match": before["etag"], "IVN-Run": "r-1"}
+    after = client.put(path, json=body, headers=mine).json()["etag"]
+    assert client.put(path, json=body, headers=mine | {"If-Match": after}).status_code == 200
+    assert client.delete(path, headers=mine | {"If-Match": after}).status_code == 204
+    address = "/api/v1" + path
+    assert lab.portal.write_log[writes:] == [
+        Written("harbor-marina", address, "PUT", before["etag"], after, "r-1"),
+        Written("harbor-marina", address, "DELETE", after, "", "r-1"),
+    ], "a PUT that changes nothing is none"
+
+
+def test_a_person_is_not_bound_by_a_lease(client: httpx.Client, lab: Lab) -> None:
+    create_harbor(client)
+    client.put(LEASE, json=MINE)
+    lab.tamper("harbor-marina", "site", fields={"name": "Renamed"})
+    lab.remove("harbor-marina", "pin", "2S")
+    assert client.get(HARBOR).json()["name"] == "Renamed"
+
+
+def test_what_happens_on_a_site_is_shown(client: httpx.Client, lab: Lab) -> None:
+    create_harbor(client)
+    etag = client.get(HARBOR).headers["etag"]
+    assert client.get(HARBOR).json()["alarm_state"] == {"armed": False, "open_incident": None}
+    with lab.control(lambda: None):
+        command = ["portal-state", "harbor-marina", "--dir", str(lab.directory)]
+        done = CliRunner().invoke(lab_command, [*command, "--armed", "--incident", "Door 3 forced"])
+        assert done.output == "harbor-marina is armed, with an open incident: Door 3 forced.\n"
+        shown = client.get(HARBOR)
+        assert shown.json()["alarm_state"] == {"armed": True, "open_incident": "Door 3 forced"}
+        assert shown.headers["etag"] == etag
+        done = CliRunner().invoke(lab_command, [*command, "--incident", ""])
+        assert done.output == "harbor-marina is armed, with no incident.\n"
+        done = CliRunner().invoke(lab_command, [*command, "--disarmed"])
+        assert done.output == "harbor-marina is disarmed, with no incident.\n"
+        done = CliRunner().invoke(lab_command, ["portal-state", "nowhere", "--dir", str(lab.directory)])
+        assert isinstance(done.exception, LabError)
+        assert "no site 'nowhere'" in str(done.exception)
+    with pytest.raises(LabError, match="one line"):
+        lab.portal_state("harbor-marina", incident="two\nlines")
+
+
+@pytest.mark.parametrize("fault", ["http_500_after_commit", "hang_after_commit"])
+@pytest.mark.parametrize("once", [True, False])
+def test_a_write_is_made_and_its_answer_lost(client: httpx.Client, lab: Lab, fault: str, once: bool) -> None:
+    create_harbor(client)
+    name = f"{fault}-once" if once else fault
+    lab.fault("portal", name)
+    assert client.get(HARBOR).status_code == 200, "reads are spared"
+    assert client.put(LEASE, json=MINE | {"run": "r"}).status_code == 201, "leases too"
+    run = {"IVN-Run": "r"}
+    problem(client.put(HARBOR, json=SITE, headers=run), 428, "precondition-required")
+    for number in (1, 2):
+        body = SITE | {"name": f"Name {number}"}
+        if once and number == 2:
+            assert client.put(HARBOR, json=body, headers=run | {"If-Match": "*"}).status_code == 200
+            break
+        lost(client, fault, body, run)
+        assert client.get(HARBOR).json()["name"] == f"Name {number}", "it was made"
+    lab.fault("portal", name, on=False)
+    assert client.delete(HARBOR, headers=run | {"If-Match": "*"}).status_code == 204
+
+
+def lost(client: httpx.Client, fault: str, body: Mapping[str, object], run: dict[str, str]) -> None:
+    """A PUT that is made, and answered by the fault."""
+    headers = run | {"If-Match": "*"}
+    if fault.startswith("http_500"):
+        answer = client.put(HARBOR, json=body, headers=headers)
+        assert (answer.status_code, answer.headers["content-type"][:9]) == (500, "text/html")
+        return
+    with pytest.raises(httpx.ReadTimeout):
+        client.put(HARBOR, json=body, headers=headers, timeout=0.3)
+
+
 def test_schemathesis_finds_nothing(client: httpx.Client, lab: Lab, tmp_path: Path) -> None:
     """The published contract against the running portal: boundaries, fuzzing, stateful."""
     create_harbor(client)
     config = tmp_path / "schemathesis.toml"
     config.write_text(
         # client secrets, preconditions, page tokens and unique account numbers refuse what the schema alone allows
-        '[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", "400", "401", "404", "409", "412", "428"]\n'
+        '[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", "400", "401", "404", "409", "412", "423", "428"]\n'
         "[checks.negative_data_rejection]\n"
-        'expected-statuses = ["400", "401", "403", "404", "405", "409", "412", "415", "422", "428"]\n'
+        'expected-statuses = ["400", "401", "403", "404", "405", "409", "412", "415", "422", "423", "428"]\n'
     )
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", str(CONTRACT)]
     command += [

@@ -51,7 +51,7 @@ class Unknown:
 
     def apply(self, *, file_edits: bool = True) -> SiteOutcome:
         opener = self.opener(file_edits=file_edits)
-        (outcome,) = apply_sites([self.world.site(SITE)], opener, Events(), None)
+        (outcome,) = apply_sites([self.world.site(SITE)], opener, Events(), guards=self.world.guards())
         return outcome
 
 

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from ivn_provision.drivers.base import Outcome
+from ivn_provision.drivers.base import Hold, Outcome
 from ivn_provision.drivers.portal.mails import MAIL_KINDS, PAGE, newest_mail, shown_by
 from ivn_provision.drivers.portal.objects import (
     DEVICE,
     Stored,
     body_of,
     computed_of,
+    holding_of,
+    lease_of,
     resources_of,
     stored_of,
 )
@@ -30,11 +32,11 @@ from ivn_provision.errors import (
     ProtocolFault,
     Refused,
 )
-from ivn_provision.model.live import Ability, Capabilities, Capability, Facts, Live
+from ivn_provision.model.live import Ability, Capabilities, Capability, Facts, Holding, Lease, Live
 from ivn_provision.model.resource import Address, Value
 from ivn_provision.plan.plan import Action, Change, Observation, Unverified, Work
 from ivn_provision.secret import Secret
-from ivn_provision.strict_json import WrongShape
+from ivn_provision.strict_json import Node, WrongShape
 from ivn_provision.transports.http import JsonClient, Reply
 
 PRODUCT = "I-View Now portal"
@@ -53,6 +55,7 @@ class PortalReader:
     """
 
     target = "portal"
+    _run = ""
 
     def __init__(
         self, site: str, account: str, client: JsonClient, tokens: TokenSource, *, mails_since: str = ""
@@ -66,9 +69,12 @@ class PortalReader:
         self._found: _Found | None = None
 
     def probe(self) -> Facts:
-        self._reading()
+        found = self._reading()
         return Facts(
-            PRODUCT, VERSION, Capabilities({("device", "smtp_account_id"): _GENERATED}, default=_MANAGED)
+            PRODUCT,
+            VERSION,
+            Capabilities({("device", "smtp_account_id"): _GENERATED}, default=_MANAGED),
+            holding=found.holding,
         )
 
     def read(self) -> Live:
@@ -95,6 +101,8 @@ class PortalReader:
         return shown_by(mail, questions) if mail else ()
 
     def close(self) -> None:
+        """What was read is forgotten too: the next reading is a new one."""
+        self._found = None
         self._client.close()
 
     def _reading(self) -> _Found:
@@ -110,9 +118,20 @@ class PortalReader:
             return self._missing(reply)
         try:
             stored = stored_of(self._account, reply.body)
+            holding = holding_of(reply.body)
         except WrongShape as error:
             raise self._off(error) from error
-        return _Found(stored, resources_of(self.site, stored), computed_of(stored))
+        return _Found(stored, resources_of(self.site, stored), computed_of(stored), holding)
+
+    def _lease(self) -> Lease | None:
+        """Asked for by itself: of a site that does not exist the answer says nothing."""
+        reply = self._call("GET", f"{_site_path(self._account)}/lease", missing_ok=True)
+        if self._says_missing(reply):
+            return None
+        try:
+            return lease_of(Node(reply.body))
+        except WrongShape as error:
+            raise self._off(error) from error
 
     def _off(self, error: WrongShape) -> ProtocolFault:
         return ProtocolFault(
@@ -122,11 +141,17 @@ class PortalReader:
         )
 
     def _missing(self, reply: Reply) -> _Found:
-        """Only the API itself can say that it has no such site; a gateway's 404 says nothing of it."""
+        self._says_missing(reply)
+        return _Found({}, (), {}, Holding(lease=self._lease()))
+
+    def _says_missing(self, reply: Reply) -> bool:
+        """Only the API itself can say that it has no such thing; a gateway's 404 says nothing of it."""
+        if reply.status != 404:
+            return False
         if reply.body.get("type") == NOT_FOUND:
-            return _Found({}, (), {})
+            return True
         raise ProtocolFault(
-            f"{self.endpoint} answered HTTP 404, but not as the API says that a site does not exist",
+            f"{self.endpoint} answered HTTP 404, but not as the API says that something does not exist",
             endpoint=self.endpoint,
             next_step="check portal.url: is it the API, and is a proxy or gateway in between?",
         )
@@ -134,6 +159,7 @@ class PortalReader:
     def _call(self, method: str, path: str, **options: Any) -> Reply:
         headers = {
             "Authorization": f"Bearer {self._tokens.token(self._client)}",
+            **({"IVN-Run": self._run} if self._run else {}),
             **options.pop("headers", {}),
         }
         return self._client.request(method, path, headers=headers, **options)
@@ -144,10 +170,28 @@ class _Found:
     stored: Mapping[str, Stored]
     live: tuple[Any, ...]
     computed: Mapping[str, str]
+    holding: Holding
 
 
 class PortalWriter(PortalReader):
-    """Reads and writes one site of the portal."""
+    """Reads and writes one site of the portal. `_run` is the run that holds it, "" for none."""
+
+    def hold(self, hold: Hold) -> None:
+        """The site's lease in the portal, judged by the portal's clock. Raises LeaseHeld."""
+        body = {"owner": hold.owner, "run": hold.run, "seconds": hold.seconds}
+        self._call("PUT", f"{_site_path(self._account)}/lease", json=body)
+        self._run = hold.run
+
+    def release(self, run: str) -> None:
+        """Give the lease back; one that is not there any more, or another run's, is none."""
+        path = f"{_site_path(self._account)}/lease"
+        self._says_missing(self._call("DELETE", path, params={"run": run}, missing_ok=True))
+        self._run, self._found = "", None
+
+    def put_back(self, run: str) -> bool:
+        """The portal keeps no before-images: the engine plans back."""
+        del run
+        return False
 
     def check(self, changes: Sequence[Change]) -> None:
         """Nothing is refused beforehand: the portal judges each request."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ivn_provision.errors import PlanError
-from ivn_provision.model.resource import UNSET, Address, Resource, Value
+from ivn_provision.model.live import Holding, Lease
+from ivn_provision.model.resource import UNSET, Address, Resource, Unset, Value
 from ivn_provision.plan.plan import Change
 from ivn_provision.secret import Fingerprint, Secret
 from ivn_provision.strict_json import Node, check_sound
@@ -33,6 +34,9 @@ _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _ETAG = re.compile(r'"[!#-~]{1,128}"')  # RFC 9110, 8.8.3; a weak one cannot be a condition of a write
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _MAIL = re.compile(rf"(?=.{{3,254}}\Z)[A-Za-z0-9_+=-]+(?:\.[A-Za-z0-9_+=-]+)*@{_LABEL}(?:\.{_LABEL})*")
+_LINE = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+_RUN = re.compile(r"[A-Za-z0-9._-]{1,120}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SOURCES = {"hardware": "H", "soft": "S"}
 
@@ -156,6 +160,28 @@ def _add(found: dict[str, Stored], handle: str, stored: Stored, node: Node) -> N
     found[handle] = stored
 
 
+def lease_of(node: Node) -> Lease:
+    """A lease as the portal shows it. Raises WrongShape."""
+    return Lease(
+        node["owner"].text(_LINE, "one line"),
+        node["run"].text(_RUN, "the id of a run"),
+        node["expires_at"].text(_TIME, "a time"),
+        node["expired"].flag(),
+    )
+
+
+def holding_of(answer: Mapping[str, Any]) -> Holding:
+    """Lease and alarm state of a site's answer; a portal without them holds nothing. Raises WrongShape."""
+    site = Node(answer)
+    lease, alarm = site.find("lease"), site.find("alarm_state")
+    incident = alarm["open_incident"] if alarm is not None else None
+    return Holding(
+        lease=lease_of(lease) if lease is not None and not lease.is_null else None,
+        armed=alarm["armed"].flag() if alarm is not None else False,
+        incident=incident.text(_LINE, "one line") if incident is not None and not incident.is_null else "",
+    )
+
+
 def computed_of(stored: Mapping[str, Stored]) -> dict[str, str]:
     """Values that the portal generates, by `!ref` path (R-75)."""
     device = stored.get(f"device/{DEVICE}")
@@ -202,7 +228,9 @@ def body_of(change: Change, fields: Mapping[str, Value], stored: Stored | None) 
     for name, value in fields.items():
         if name in GENERATED:
             continue
-        if name in NESTED:
+        if isinstance(value, Unset):
+            _clear(kind, body, name)
+        elif name in NESTED:
             outer, inner = NESTED[name]
             body[outer] = {**(body.get(outer) or {}), inner: value}
         elif isinstance(value, Secret):
@@ -213,3 +241,11 @@ def body_of(change: Change, fields: Mapping[str, Value], stored: Stored | None) 
         else:
             raise PlanError(f"{change.address}: {name} is not known yet", where=str(change.address))
     return body
+
+
+def _clear(kind: str, body: dict[str, Any], name: str) -> None:
+    """No value: null, where the API has that; of a nested object, the whole of it. It forgets no password."""
+    if name in NESTED:
+        body[NESTED[name][0]] = None
+    elif name in WRITABLE[kind]:
+        body[name] = None

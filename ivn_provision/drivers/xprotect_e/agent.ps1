@@ -1,4 +1,4 @@
-# ivn-provision agent 1.1.0
+# ivn-provision agent 1.2.0
 #
 # Runs on the recorder: one JSON request in, one framed JSON reply out (docs/reference/agent-protocol.md).
 # Written for Windows PowerShell 2.0 and .NET 2.0 (facts/winrm.md, part 7), plain ASCII. No text of the
@@ -10,9 +10,14 @@
 param([string]$RequestText)
 
 $ErrorActionPreference = 'Stop'
-$AgentVersion = '1.1.0'
+$AgentVersion = '1.2.0'
 $LargestFile = 64 * 1024 * 1024
 $LockFile = 'C:\ProgramData\ivn-provision\agent.lock'
+$LeaseFile = 'C:\ProgramData\ivn-provision\lease.json'
+$RevertFolder = 'C:\ProgramData\ivn-provision\reverts'
+$TaskName = 'ivn-provision-revert-'
+# this script itself: a revert keeps it, for the time when nobody sends it
+$AgentText = [string]$MyInvocation.MyCommand.ScriptBlock
 
 # what one request remembers: its lock, why no step may run, what it wrote (disk path, sha256), sizes of logs
 $IvnRun = @{
@@ -29,10 +34,14 @@ function ConvertTo-IvnDiskPath([string]$path) {
     return $path
 }
 
+function Get-IvnUtcNow {
+    return [DateTime]::UtcNow
+}
+
 function Get-IvnFactTable {
     $system = Get-WmiObject -Class Win32_OperatingSystem
     $engine = $PSVersionTable['PSVersion']
-    $now = [DateTime]::UtcNow
+    $now = Get-IvnUtcNow
     return @{
         'computer_name' = [Environment]::MachineName
         'os_caption' = ([string]$system.Caption).Trim()
@@ -128,8 +137,8 @@ function Set-IvnServiceState([string]$name, [string]$state, [int]$seconds) {
     }
 }
 
-function New-IvnBackupFolder([string]$diskPath) {
-    # a backup holds every secret of the recorder: only administrators and the system may open it
+function Get-IvnFolderSecurity {
+    # only administrators and the system
     $security = New-Object System.Security.AccessControl.DirectorySecurity
     $security.SetAccessRuleProtection($true, $false)
     foreach ($sid in 'S-1-5-32-544', 'S-1-5-18') {
@@ -138,8 +147,50 @@ function New-IvnBackupFolder([string]$diskPath) {
             $who, 'FullControl', 'ContainerInherit, ObjectInherit', 'None', 'Allow')
         $security.AddAccessRule($rule)
     }
+    return $security
+}
+
+function New-IvnBackupFolder([string]$diskPath) {
+    # a backup holds every secret of the recorder
     [void][IO.Directory]::CreateDirectory([IO.Path]::GetDirectoryName($diskPath))
-    [void][IO.Directory]::CreateDirectory($diskPath, $security)
+    [void][IO.Directory]::CreateDirectory($diskPath, (Get-IvnFolderSecurity))
+}
+
+function New-IvnRevertFolder([string]$diskPath) {
+    # what lies in it the system runs one day: nobody else may own, or put something into, the folders above
+    $above = [IO.Path]::GetDirectoryName($diskPath)
+    foreach ($folder in @([IO.Path]::GetDirectoryName($above), $above)) {
+        $security = Get-IvnFolderSecurity
+        $security.SetOwner((New-Object System.Security.Principal.SecurityIdentifier('S-1-5-32-544')))
+        if (-not [IO.Directory]::Exists($folder)) {
+            [void][IO.Directory]::CreateDirectory($folder, $security)
+        } elseif ([int][IO.File]::GetAttributes($folder) -band 1024) {
+            throw 'the folder is a link'
+        } else {
+            [IO.Directory]::SetAccessControl($folder, $security)
+        }
+    }
+    [void][IO.Directory]::CreateDirectory($diskPath, (Get-IvnFolderSecurity))
+}
+
+function New-IvnTask([string]$name, [string]$xml) {
+    # 6: made, or put in the place of one of that name; 5: a service account, the one that the XML names
+    $service = New-Object -ComObject Schedule.Service
+    $service.Connect()
+    [void]$service.GetFolder('\').RegisterTask($name, $xml, 6, $null, $null, 5, $null)
+}
+
+function Remove-IvnTask([string]$name) {
+    # 1: hidden ones too
+    $service = New-Object -ComObject Schedule.Service
+    $service.Connect()
+    $folder = $service.GetFolder('\')
+    foreach ($task in $folder.GetTasks(1)) {
+        if ([string]::Equals([string]$task.Name, $name, [StringComparison]::OrdinalIgnoreCase)) {
+            $folder.DeleteTask($name, 0)
+            return
+        }
+    }
 }
 
 function Move-IvnFileInPlace([string]$from, [string]$target, [string]$old) {
@@ -474,12 +525,15 @@ function Write-JsonList($writer, $list) {
 }
 
 function Write-JsonObject($writer, $object) {
-    # the keys are words of this script: nothing in them needs an escape
     $sorted = New-Object System.Collections.ArrayList(,$object.get_Keys())
     $sorted.Sort([StringComparer]::Ordinal)
     $between = '{"'
     foreach ($key in $sorted) {
-        $writer.Write($between + $key + '":')
+        $name = $key
+        if (-not $JsonPlain.IsMatch($key)) {
+            $name = $JsonOdd.Replace($key, { ConvertTo-JsonEscape ($args[0].Value[0]) })
+        }
+        $writer.Write($between + $name + '":')
         Write-JsonValue $writer $object[$key]
         $between = ',"'
     }
@@ -512,6 +566,12 @@ function Write-IvnJson([IO.Stream]$stream, $value) {
     $writer = New-Object IO.StreamWriter($stream, [Text.Encoding]::ASCII)
     Write-JsonValue $writer $value
     $writer.Close()
+}
+
+function ConvertTo-IvnJsonBytes($value) {
+    $stream = New-Object IO.MemoryStream
+    Write-IvnJson $stream $value
+    return ,$stream.ToArray()
 }
 
 
@@ -1208,11 +1268,43 @@ function Set-IvnFiles($plans) {
     }
 }
 
+function Set-IvnWholeFile([string]$path, [byte[]]$bytes) {
+    # in one step; the file is made where there is none
+    $disk = Get-IvnDiskPath $path
+    try {
+        Write-IvnFile ($disk + '.ivn-new') $bytes
+        if ([IO.File]::Exists($disk)) {
+            Move-IvnFileInPlace ($disk + '.ivn-new') $disk ($disk + '.ivn-old')
+            Remove-IvnFile ($disk + '.ivn-old')
+        } else {
+            [IO.File]::Move($disk + '.ivn-new', $disk)
+        }
+    } catch {
+        Remove-IvnFile ($disk + '.ivn-new')
+        Stop-Ivn 'io' 'the file could not be written' $path
+    }
+}
+
+function Save-IvnRecord([string]$folder, $plans) {
+    # what is about to be written, for a revert to know it again
+    if (-not [IO.Directory]::Exists((Get-IvnDiskPath $folder))) {
+        Stop-Ivn 'missing' 'the folder does not exist' $folder
+    }
+    $known = New-Object System.Collections.Hashtable([StringComparer]::Ordinal)
+    foreach ($plan in $plans) {
+        $known[$plan['path']] = $plan['sha256']
+    }
+    Set-IvnWholeFile ($folder + '\written.json') (ConvertTo-IvnJsonBytes $known)
+}
+
 function Invoke-IvnWriteFiles($step) {
     $plans = New-Object System.Collections.ArrayList
     $files = New-Object System.Collections.ArrayList
     foreach ($wanted in (Get-IvnObjectList $step 'files')) {
         [void]$plans.Add((Get-IvnWanted $wanted))
+    }
+    if ($step.ContainsKey('record')) {
+        [void](Get-IvnDiskPath (Get-IvnText $step 'record'))
     }
     foreach ($plan in $plans) {
         Add-IvnBase $plan
@@ -1220,6 +1312,9 @@ function Invoke-IvnWriteFiles($step) {
     foreach ($plan in $plans) {
         Add-IvnResult $plan
         [void]$files.Add(@{ 'path' = $plan['path']; 'sha256' = $plan['sha256']; 'size' = $plan['bytes'].Length })
+    }
+    if ($step.ContainsKey('record')) {
+        Save-IvnRecord $step['record'] $plans
     }
     Set-IvnFiles $plans
     foreach ($plan in $plans) {
@@ -1822,9 +1917,458 @@ function Invoke-IvnRequireHttp($step) {
 }
 
 
+# ---- the lease: who may write to this machine, until when ----------------------------------------------
+
+function Get-IvnTimeText([long]$seconds) {
+    # so many seconds from now, UTC
+    $time = Get-IvnUtcNow
+    return $time.AddSeconds($seconds).ToString('yyyy-MM-ddTHH:mm:ssZ', [Globalization.CultureInfo]::InvariantCulture)
+}
+
+function Test-IvnName($value) {
+    return ($value -is [string] -and $value -cmatch '^[A-Za-z0-9._-]{1,120}\z')
+}
+
+function Get-IvnName($step, [string]$name) {
+    if (-not (Test-IvnName $step[$name])) {
+        Stop-IvnArguments
+    }
+    return $step[$name]
+}
+
+function Read-IvnJson([string]$path) {
+    # the object in a file of our own, $null when something else is in it
+    $text = [Text.Encoding]::GetEncoding(28591).GetString((Read-IvnFile $path))
+    if ($text -cmatch '[^\x00-\x7f]') {
+        return $null
+    }
+    try {
+        return (ConvertFrom-IvnJson $text)
+    } catch {
+        return $null
+    }
+}
+
+function Get-IvnLease {
+    $state = @{ 'held' = $null; 'damaged' = $false }
+    if (-not [IO.File]::Exists((Get-IvnDiskPath $LeaseFile))) {
+        return $state
+    }
+    $found = Read-IvnJson $LeaseFile
+    $state['damaged'] = $true
+    if ($null -eq $found) {
+        return $state
+    }
+    $forms = @{
+        'expires_at' = '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\z'
+        'owner' = '^[ -~]{1,120}\z'
+        'run' = '^[A-Za-z0-9._-]{1,120}\z'
+    }
+    $held = @{}
+    foreach ($name in $forms.get_Keys()) {
+        if ($found[$name] -isnot [string] -or $found[$name] -cnotmatch $forms[$name]) {
+            return $state
+        }
+        $held[$name] = $found[$name]
+    }
+    $held['expired'] = ([string]::CompareOrdinal($held['expires_at'], (Get-IvnTimeText 0)) -le 0)
+    return @{ 'held' = $held; 'damaged' = $false }
+}
+
+function Invoke-IvnLease($step) {
+    $state = Get-IvnLease
+    return @{ 'lease' = $state['held']; 'damaged' = $state['damaged'] }
+}
+
+function Invoke-IvnTakeLease($step) {
+    # free, over, damaged or our own; else refused
+    $owner = Get-IvnText $step 'owner'
+    $run = Get-IvnName $step 'run'
+    $seconds = Get-IvnWholeNumber $step 'seconds'
+    if ($owner -cnotmatch '^[ -~]{1,120}\z' -or $seconds -lt 1 -or $seconds -gt 7 * 86400) {
+        Stop-IvnArguments
+    }
+    $held = (Get-IvnLease)['held']
+    if ($null -ne $held -and -not $held['expired'] -and -not [string]::Equals($held['run'], $run)) {
+        $who = 'held by ' + $held['owner'] + ', run ' + $held['run'] + ', until ' + $held['expires_at']
+        Stop-Ivn 'leased' $who $LeaseFile
+    }
+    $taken = @{ 'owner' = $owner; 'run' = $run; 'expires_at' = (Get-IvnTimeText $seconds) }
+    Set-IvnWholeFile $LeaseFile (ConvertTo-IvnJsonBytes $taken)
+    $taken['expired'] = $false
+    return @{ 'lease' = $taken }
+}
+
+function Remove-IvnLease([string]$run) {
+    # whether the run had it
+    $held = (Get-IvnLease)['held']
+    if ($null -eq $held -or -not [string]::Equals($held['run'], $run)) {
+        return $false
+    }
+    try {
+        [IO.File]::Delete((Get-IvnDiskPath $LeaseFile))
+    } catch {
+        Stop-Ivn 'io' 'the file could not be written' $LeaseFile
+    }
+    return $true
+}
+
+function Invoke-IvnDropLease($step) {
+    return @{ 'dropped' = (Remove-IvnLease (Get-IvnName $step 'run')) }
+}
+
+
+# ---- reverts: what undoes a run's writes later, asked for or by a scheduled task -----------------------
+
+function Get-IvnAlso($step) {
+    # the steps that a revert takes besides; their values are plain
+    $also = Get-IvnObjectList $step 'also'
+    foreach ($each in $also) {
+        if ([Array]::IndexOf(@('firewall_rule', 'service_config', 'service_control'), $each['verb']) -lt 0) {
+            Stop-IvnArguments
+        }
+        foreach ($name in $each.get_Keys()) {
+            $value = $each[$name]
+            if ($value -is [System.Collections.ArrayList]) {
+                [void](Get-IvnTextList $each $name)
+            } elseif ($value -isnot [string] -and $value -isnot [long] -and $value -isnot [bool]) {
+                Stop-IvnArguments
+            }
+        }
+    }
+    return ,$also
+}
+
+function Get-IvnRevert([string]$name) {
+    # $null for a folder that holds none
+    try {
+        $kept = Read-IvnJson ($RevertFolder + '\' + $name + '\revert.json')
+        foreach ($each in 'from', 'state', 'due_at', 'detail') {
+            [void](Get-IvnText $kept $each)
+        }
+        [void](Get-IvnTextList $kept 'stop')
+        [void](Get-IvnTextList $kept 'start')
+        [void](Get-IvnAlso $kept)
+        [void](Get-IvnName $kept 'run')
+        $number = Get-IvnWholeNumber $kept 'number'
+        if ($number -lt 1 -or $number -gt 1000000000 -or -not [string]::Equals((Get-IvnName $kept 'id'), $name)) {
+            return $null
+        }
+        return $kept
+    } catch {
+        return $null
+    }
+}
+
+function Get-IvnReverts {
+    # every revert that can be read, the oldest first
+    $sorted = New-Object System.Collections.SortedList([StringComparer]::Ordinal)
+    $disk = Get-IvnDiskPath $RevertFolder
+    if ([IO.Directory]::Exists($disk)) {
+        foreach ($folder in (New-Object IO.DirectoryInfo($disk)).GetDirectories()) {
+            $kept = Get-IvnRevert $folder.Name
+            if ($null -ne $kept) {
+                $sorted[$kept['number'].ToString('0000000000') + ' ' + $kept['id']] = $kept
+            }
+        }
+    }
+    return ,(New-Object System.Collections.ArrayList(,$sorted.get_Values()))
+}
+
+function Get-IvnRevertRow($kept) {
+    $row = @{}
+    foreach ($name in 'id', 'run', 'state', 'due_at', 'detail') {
+        $row[$name] = $kept[$name]
+    }
+    return $row
+}
+
+function Set-IvnRevert($kept) {
+    $path = $RevertFolder + '\' + $kept['id'] + '\revert.json'
+    Set-IvnWholeFile $path (ConvertTo-IvnJsonBytes $kept)
+}
+
+function Remove-IvnRevert([string]$name) {
+    $folder = $RevertFolder + '\' + $name
+    $disk = Get-IvnDiskPath $folder
+    try {
+        if ([IO.Directory]::Exists($disk)) {
+            [IO.Directory]::Delete($disk, $true)
+        }
+    } catch {
+        Stop-Ivn 'io' 'the file could not be written' $folder
+    }
+}
+
+function Get-IvnOwnText {
+    $text = $AgentText.TrimEnd()
+    if (-not $text.EndsWith('Invoke-IvnRequest $RequestText') -or -not $text.Contains('param([string]$RequestText)')) {
+        Stop-Ivn 'refused' 'this PowerShell does not tell the agent its own text'
+    }
+    return $AgentText
+}
+
+function Save-IvnRevert($kept, [string]$folder) {
+    # the agent itself, what it will be asked, and the state last
+    $text = Get-IvnOwnText
+    $step = @{ 'verb' = 'revert'; 'run' = $kept['run']; 'by_task' = $true }
+    $request = @{ 'protocol' = 1; 'marker' = 'SCHEDULEDREVERT0'; 'lock_seconds' = 600; 'steps' = @($step) }
+    try {
+        New-IvnRevertFolder (Get-IvnDiskPath $folder)
+        Set-IvnWholeFile ($folder + '\agent.ps1') ([Text.Encoding]::UTF8.GetBytes($text))
+        Set-IvnWholeFile ($folder + '\request.json') (ConvertTo-IvnJsonBytes $request)
+        Set-IvnRevert $kept
+    } catch {
+        Remove-IvnRevert $kept['id']
+        Stop-Ivn 'io' 'the file could not be written' $folder
+    }
+}
+
+function Get-IvnTaskXml([string]$dueAt, [string]$diskFolder) {
+    # once at that time, later if the machine was off then; and at a start of the machine after it, so that a
+    # revert that the power cut off is done again. The loader is fixed but for the folder, the one of our naming.
+    $loader = '$ErrorActionPreference=''Stop'';$d=''' + $diskFolder + ''';& ([ScriptBlock]::Create(' +
+        '[IO.File]::ReadAllText([IO.Path]::Combine($d,''agent.ps1'')))) ' +
+        '([IO.File]::ReadAllText([IO.Path]::Combine($d,''request.json'')))'
+    $encoded = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($loader))
+    $program = [IO.Path]::Combine([Environment]::SystemDirectory, 'WindowsPowerShell\v1.0\powershell.exe')
+    $due = '<StartBoundary>' + $dueAt + '</StartBoundary>'
+    return '<?xml version="1.0" encoding="UTF-16"?>' +
+        '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">' +
+        '<RegistrationInfo><Author>ivn-provision</Author><Description>Undoes a change that was not confirmed.' +
+        '</Description></RegistrationInfo>' +
+        '<Triggers><TimeTrigger>' + $due + '</TimeTrigger><BootTrigger>' + $due + '</BootTrigger></Triggers>' +
+        '<Principals><Principal id="System"><UserId>S-1-5-18</UserId><RunLevel>HighestAvailable</RunLevel>' +
+        '</Principal></Principals>' +
+        '<Settings><MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>' +
+        '<DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>' +
+        '<StopIfGoingOnBatteries>false</StopIfGoingOnBatteries><StartWhenAvailable>true</StartWhenAvailable>' +
+        '<ExecutionTimeLimit>PT2H</ExecutionTimeLimit></Settings>' +
+        '<Actions Context="System"><Exec><Command>' + $program + '</Command><Arguments>' +
+        '-NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand ' + $encoded +
+        '</Arguments></Exec></Actions></Task>'
+}
+
+function Get-IvnNewRevert($step) {
+    $seconds = Get-IvnWholeNumber $step 'after_seconds'
+    if ($seconds -ne 0 -and ($seconds -lt 30 -or $seconds -gt 86400)) {
+        Stop-IvnArguments
+    }
+    $kept = @{ 'state' = 'prepared'; 'due_at' = ''; 'detail' = ''; 'from' = (Get-IvnText $step 'from') }
+    foreach ($name in 'id', 'run') {
+        $kept[$name] = Get-IvnName $step $name
+    }
+    foreach ($name in 'stop', 'start') {
+        $kept[$name] = Get-IvnTextList $step $name
+    }
+    $kept['also'] = Get-IvnAlso $step
+    if ($kept['from'].Length -gt 0) {
+        [void](Get-IvnDiskPath $kept['from'])
+    }
+    if ($seconds -ne 0) {
+        $kept['state'] = 'armed'
+        $kept['due_at'] = Get-IvnTimeText $seconds
+    }
+    return $kept
+}
+
+function Invoke-IvnArmRevert($step) {
+    $kept = Get-IvnNewRevert $step
+    $folder = $RevertFolder + '\' + $kept['id']
+    $disk = Get-IvnDiskPath $folder
+    if ([IO.Directory]::Exists($disk) -or [IO.File]::Exists($disk)) {
+        Stop-Ivn 'exists' 'there is a revert of that id already' $folder
+    }
+    $kept['number'] = [long]1
+    foreach ($other in (Get-IvnReverts)) {
+        $kept['number'] = $other['number'] + 1
+    }
+    Save-IvnRevert $kept $folder
+    if ($kept['state'] -ceq 'armed') {
+        $task = $TaskName + $kept['id']
+        try {
+            New-IvnTask $task (Get-IvnTaskXml $kept['due_at'] $disk)
+        } catch {
+            Remove-IvnRevert $kept['id']
+            Stop-Ivn 'refused' ('Windows refused to make the scheduled task: ' + $task)
+        }
+    }
+    return (Get-IvnRevertRow $kept)
+}
+
+function Invoke-IvnReverts($step) {
+    $sorted = New-Object System.Collections.SortedList([StringComparer]::Ordinal)
+    foreach ($kept in (Get-IvnReverts)) {
+        $sorted[$kept['id']] = Get-IvnRevertRow $kept
+    }
+    return @{ 'reverts' = $sorted.get_Values() }
+}
+
+function Get-IvnSaid($record) {
+    $failure = ConvertTo-IvnError $record
+    if ($failure.ContainsKey('path')) {
+        return $failure['message'] + ': ' + $failure['path']
+    }
+    return $failure['message']
+}
+
+function Set-IvnRevertServices($kept, [string]$action, $troubles) {
+    # each for itself
+    foreach ($name in $kept[$action]) {
+        $one = New-Object System.Collections.ArrayList
+        [void]$one.Add($name)
+        try {
+            [void](Invoke-IvnServiceControl @{ 'action' = $action; 'names' = $one; 'timeout_seconds' = [long]60 })
+        } catch {
+            [void]$troubles.Add((Get-IvnSaid $_))
+        }
+    }
+}
+
+function Get-IvnWritten([string]$from) {
+    # path -> sha256 of what a write of the run put there
+    $written = New-Object System.Collections.Hashtable([StringComparer]::OrdinalIgnoreCase)
+    if ([IO.File]::Exists((Get-IvnDiskPath ($from + '\written.json')))) {
+        $found = Read-IvnJson ($from + '\written.json')
+        if ($null -ne $found) {
+            foreach ($path in $found.get_Keys()) {
+                if ($found[$path] -is [string]) {
+                    $written[$path] = $found[$path]
+                }
+            }
+        }
+    }
+    return $written
+}
+
+function Compare-IvnBackup([string]$from) {
+    # whether the files are those of the backup ('same'), what the run wrote ('written'), or the path of another
+    $state = @{ 'same' = $true; 'other' = '' }
+    if ($from.Length -eq 0) {
+        return $state
+    }
+    $rows = Get-IvnManifest $from
+    $written = Get-IvnWritten $from
+    foreach ($row in $rows) {
+        if (-not $row['named']) {
+            continue
+        }
+        $disk = Get-IvnDiskPath $row['path']
+        $now = ''
+        if ([IO.File]::Exists($disk)) {
+            $now = Get-IvnDiskHash $disk $row['path']
+        }
+        if (-not [string]::Equals($now, $row['sha256'])) {
+            $state['same'] = $false
+            $ours = [string]::Equals($now, $written[$row['path']])
+            if (-not $ours -and $state['other'] -ceq '') {
+                $state['other'] = $row['path']
+            }
+        }
+    }
+    return $state
+}
+
+function Restore-IvnRevert($kept, $troubles) {
+    # a file is not put back below a service that did not stop: it might write it again
+    Set-IvnRevertServices $kept 'stop' $troubles
+    if ($troubles.Count -eq 0) {
+        try {
+            [void](Invoke-IvnRestore @{ 'from' = $kept['from'] })
+        } catch {
+            [void]$troubles.Add((Get-IvnSaid $_))
+        }
+    }
+}
+
+function Invoke-IvnWayBack($kept) {
+    # sets the state and the detail; whatever can be done is done
+    $troubles = New-Object System.Collections.ArrayList
+    try {
+        $files = Compare-IvnBackup $kept['from']
+        if ($files['other'] -cne '') {
+            Set-IvnRevertServices $kept 'start' $troubles
+            $kept['state'] = 'left'
+            $kept['detail'] = 'somebody changed ' + $files['other']
+            return
+        }
+        if (-not $files['same']) {
+            Restore-IvnRevert $kept $troubles
+        }
+        foreach ($step in $kept['also']) {
+            try {
+                [void](Invoke-IvnVerb $step['verb'] $step)
+            } catch {
+                [void]$troubles.Add((Get-IvnSaid $_))
+            }
+        }
+    } catch {
+        [void]$troubles.Add((Get-IvnSaid $_))
+    }
+    Set-IvnRevertServices $kept 'start' $troubles
+    $kept['state'] = 'reverted'
+    $kept['detail'] = ''
+    if ($troubles.Count -gt 0) {
+        $kept['state'] = 'failed'
+        $kept['detail'] = $troubles[0]
+    }
+}
+
+function Invoke-IvnRevert($step) {
+    # all that a run still has, the newest first
+    $run = Get-IvnName $step 'run'
+    $byTask = $step.ContainsKey('by_task')
+    if ($byTask -and $step['by_task'] -isnot [bool]) {
+        Stop-IvnArguments
+    }
+    $rows = New-Object System.Collections.ArrayList
+    $all = Get-IvnReverts
+    for ($at = $all.Count - 1; $at -ge 0; $at--) {
+        $kept = $all[$at]
+        $waits = [Array]::IndexOf(@('prepared', 'armed', 'failed'), $kept['state']) -ge 0
+        if ($waits -and [string]::Equals($kept['run'], $run)) {
+            Invoke-IvnWayBack $kept
+            Set-IvnRevert $kept
+            [void]$rows.Add((Get-IvnRevertRow $kept))
+            try {
+                # only now: a machine that goes off in the middle does it again when it is on
+                Remove-IvnTask ($TaskName + $kept['id'])
+            } catch {
+                continue  # it finds nothing to do
+            }
+        }
+    }
+    if ($byTask -and $step['by_task']) {
+        [void](Remove-IvnLease $run)
+    }
+    return @{ 'reverts' = $rows }
+}
+
+function Invoke-IvnDisarmRevert($step) {
+    # what the run wrote stays, and so do its backups
+    $run = Get-IvnName $step 'run'
+    $sorted = New-Object System.Collections.SortedList([StringComparer]::Ordinal)
+    foreach ($kept in (Get-IvnReverts)) {
+        if ([string]::Equals($kept['run'], $run)) {
+            $sorted[$kept['id']] = $kept
+        }
+    }
+    foreach ($name in $sorted.get_Keys()) {
+        try {
+            Remove-IvnTask ($TaskName + $name)
+        } catch {
+            Stop-Ivn 'refused' ('Windows refused to remove the scheduled task: ' + $TaskName + $name)
+        }
+        Remove-IvnRevert $name
+    }
+    return @{ 'disarmed' = $sorted.get_Keys() }
+}
+
+
 # ---- one request that changes something at a time ----------------------------------------------------
 
-$IvnMutating = @('backup', 'write_files', 'restore', 'service_control', 'service_config', 'firewall_rule')
+$IvnMutating = @('backup', 'write_files', 'restore', 'service_control', 'service_config', 'firewall_rule',
+    'take_lease', 'drop_lease', 'arm_revert', 'revert', 'disarm_revert')
 
 function Test-IvnMutating($steps) {
     foreach ($step in $steps) {
@@ -1838,13 +2382,14 @@ function Test-IvnMutating($steps) {
     return $false
 }
 
-function Open-IvnLock([string]$diskPath) {
+function Open-IvnLock([string]$diskPath, [long]$seconds) {
     # nobody else can open the file while it is open here; Windows closes it when the process ends, however it ends
     $folder = [IO.Path]::GetDirectoryName($diskPath)
     if ([IO.Directory]::Exists($diskPath)) {
         Stop-Ivn 'io' 'the lock file could not be opened' $LockFile
     }
-    for ($try = 0; $try -lt 5; $try++) {
+    $deadline = [DateTime]::UtcNow.AddSeconds($seconds)
+    for ($try = 0; $try -lt 5 -or [DateTime]::UtcNow -lt $deadline; $try++) {
         try {
             if (-not [IO.Directory]::Exists($folder)) {
                 New-IvnBackupFolder $folder
@@ -1885,12 +2430,12 @@ function Invoke-IvnWaitIdle($step) {
     return @{ 'idle' = $true }
 }
 
-function Enter-IvnLock($steps, $always) {
+function Enter-IvnLock($steps, $always, [long]$seconds) {
     if (-not (Test-IvnMutating $steps) -and -not (Test-IvnMutating $always)) {
         return
     }
     try {
-        $IvnRun['lock'] = Open-IvnLock (Get-IvnDiskPath $LockFile)
+        $IvnRun['lock'] = Open-IvnLock (Get-IvnDiskPath $LockFile) $seconds
     } catch {
         $IvnRun['barred'] = ConvertTo-IvnError $_
     }
@@ -1908,7 +2453,8 @@ function Exit-IvnLock {
 $IvnVerbs = @('facts', 'file_versions', 'read_files', 'services', 'require_not_running', 'processes', 'backup',
     'write_files', 'service_control', 'wait_idle', 'restore', 'require_unchanged', 'require_running', 'mark_logs',
     'require_clean_logs', 'snapshot', 'http', 'require_http',
-    'listening', 'firewall', 'firewall_rule', 'service_config', 'windows')
+    'listening', 'firewall', 'firewall_rule', 'service_config', 'windows',
+    'lease', 'take_lease', 'drop_lease', 'arm_revert', 'reverts', 'revert', 'disarm_revert')
 
 function Invoke-IvnVerb([string]$verb, $step) {
     if ([Array]::IndexOf($IvnVerbs, $verb) -lt 0) {
@@ -1938,6 +2484,13 @@ function Invoke-IvnVerb([string]$verb, $step) {
         'firewall_rule' { return (Invoke-IvnFirewallRule $step) }
         'service_config' { return (Invoke-IvnServiceConfig $step) }
         'windows' { return (Invoke-IvnWindows $step) }
+        'lease' { return (Invoke-IvnLease $step) }
+        'take_lease' { return (Invoke-IvnTakeLease $step) }
+        'drop_lease' { return (Invoke-IvnDropLease $step) }
+        'arm_revert' { return (Invoke-IvnArmRevert $step) }
+        'reverts' { return (Invoke-IvnReverts $step) }
+        'revert' { return (Invoke-IvnRevert $step) }
+        'disarm_revert' { return (Invoke-IvnDisarmRevert $step) }
     }
 }
 
@@ -2033,6 +2586,18 @@ function Assert-IvnProtocol($request) {
     }
 }
 
+function Get-IvnLockSeconds($request) {
+    # how long to wait for the lock, beyond the half second
+    $seconds = [long]0
+    if ($request.ContainsKey('lock_seconds')) {
+        $seconds = $request['lock_seconds']
+    }
+    if ($seconds -isnot [long] -or $seconds -lt 0 -or $seconds -gt 3600) {
+        Stop-Ivn 'bad_request' 'lock_seconds must be a number from 0 to 3600'
+    }
+    return $seconds
+}
+
 function Send-IvnReply([string]$marker, $reply) {
     $packed = New-Object IO.MemoryStream
     $gzip = New-Object IO.Compression.GZipStream($packed, [IO.Compression.CompressionMode]::Compress, $true)
@@ -2057,8 +2622,9 @@ function Invoke-IvnRequest([string]$text) {
         $marker = Get-IvnMarker $request
         Assert-IvnProtocol $request
         $steps = Get-IvnSteps $request 'steps' $true
+        $seconds = Get-IvnLockSeconds $request
         $always = Get-IvnSteps $request 'always' $false
-        Enter-IvnLock $steps $always
+        Enter-IvnLock $steps $always $seconds
         $done = Invoke-IvnSteps $steps
         $reply['steps'] = $done['steps']
         $reply['undone'] = $done['undone']

@@ -11,7 +11,7 @@ from ivn_provision.drivers.xprotect_e.layout import FieldLayout
 from ivn_provision.drivers.xprotect_e.store import Index, bare, is_guid
 from ivn_provision.drivers.xprotect_e.xml_document import Element
 from ivn_provision.errors import Refused
-from ivn_provision.model.resource import UNSET, LiveRef, Value
+from ivn_provision.model.resource import UNSET, LiveRef, Unset, Value
 
 T = TypeVar("T")
 WHAT = {"device": "hardware device", "camera": "camera", "event": "event"}
@@ -109,6 +109,8 @@ def _decode_combination(layout: FieldLayout, element: Element) -> Value:
 
 def encode(layout: FieldLayout, value: Value, pointers: Pointers) -> dict[str, str]:
     """Texts to write, by path below the object. Raises Refused where the value has no form there."""
+    if isinstance(value, Unset):
+        return _encode_unset(layout)
     if layout.codec == "combination":
         return dict(_stored(layout, layout.combination or {}, value))
     if layout.codec == "gated":
@@ -116,6 +118,16 @@ def encode(layout: FieldLayout, value: Value, pointers: Pointers) -> dict[str, s
     if layout.codec == "login":
         return {layout.gate: "1", layout.path: str(value)}
     return {layout.path: _encode_text(layout, value, pointers)}
+
+
+def is_removed(layout: FieldLayout, value: Value) -> bool:
+    """Does this value say that the field's text is not there at all?"""
+    return isinstance(value, Unset) and layout.codec != "login" and layout.codec not in WHAT
+
+
+def _encode_unset(layout: FieldLayout) -> dict[str, str]:
+    """No value any more: a login is switched off, a pointer points at nothing."""
+    return {layout.gate: "0"} if layout.codec == "login" else {layout.path: ""}
 
 
 def _encode_text(layout: FieldLayout, value: Value, pointers: Pointers) -> str:

@@ -12,9 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from ivn_provision.drivers.base import Outcome
-from ivn_provision.drivers.xprotect_e.agent_link import AgentLink
+from ivn_provision.drivers.base import Hold, Outcome
+from ivn_provision.drivers.xprotect_e.agent_link import AgentLink, Reply, Step, failure
 from ivn_provision.drivers.xprotect_e.edit import splices_for
+from ivn_provision.drivers.xprotect_e.holding import (
+    STEPS,
+    held_by_another,
+    holding_of,
+    is_held_by_another,
+    notes_of,
+)
 from ivn_provision.drivers.xprotect_e.image_server import Login, camera_check, observations
 from ivn_provision.drivers.xprotect_e.layout import Layout
 from ivn_provision.drivers.xprotect_e.layout_set import Layouts
@@ -28,15 +35,25 @@ from ivn_provision.drivers.xprotect_e.windows_seen import (
     windows_steps,
 )
 from ivn_provision.drivers.xprotect_e.windows_write import WindowsSteps, is_windows, windows_write_steps
-from ivn_provision.drivers.xprotect_e.writing import Write, outcome, to_restart, to_start, write_steps
+from ivn_provision.drivers.xprotect_e.writing import (
+    Guard,
+    Write,
+    lease_step,
+    outcome,
+    to_restart,
+    to_start,
+    write_steps,
+)
 from ivn_provision.drivers.xprotect_e.xml_document import Splice, parse
 from ivn_provision.drivers.xprotect_e.xml_edit import apply_splices
-from ivn_provision.errors import Refused
+from ivn_provision.errors import PartlyApplied, Refused
 from ivn_provision.model.live import Facts, Live
 from ivn_provision.plan.plan import Change, Observation, Unverified, Work
 
 BACKUPS = r"C:\ProgramData\ivn-provision\backups"
 NOTHING_ASKED = WindowsAsked()
+SHORTEST_REVERT = 30
+"""Seconds that the agent takes at least for a revert with a time."""
 
 
 class XProtectReader:
@@ -97,11 +114,16 @@ class XProtectReader:
         is_loopback = self._link.is_loopback
         question = question_of(self._product, self._layouts, self._logins, key, lab=is_loopback)
         before = self._now()
-        reply = self._link.call(question.steps(), windows_steps(self._asked))
+        always = windows_steps(self._asked)
+        reply = self._link.call(question.steps(), [*always, *STEPS])
         clocks = Clocks(before, self._now())
         reading = understood(question, reply.steps, self._layouts, is_loopback=is_loopback)
-        seen = windows_seen(self._asked, reading.answers["facts"], reading.services, reply.always, clocks)
-        return replace(reading, windows=seen, facts=windows_facts(reading.facts, seen))
+        seen = windows_seen(
+            self._asked, reading.answers["facts"], reading.services, reply.always[: len(always)], clocks
+        )
+        held, facts = reply.always[len(always) :], windows_facts(reading.facts, seen)
+        facts = replace(facts, holding=holding_of(held), notes=(*facts.notes, *notes_of(held)))
+        return replace(reading, windows=seen, facts=facts)
 
     def _now(self) -> datetime | None:
         return self._clock() if self._clock else None
@@ -122,11 +144,54 @@ class XProtectWriter(XProtectReader):
         logins: Sequence[Login] = (),
         asked: WindowsAsked = NOTHING_ASKED,
         clock: Callable[[], datetime] | None = None,
+        writes_before: int = 0,
     ) -> None:
         super().__init__(site, product, link, layouts=layouts, logins=logins, asked=asked, clock=clock)
         self._run_id = run_id
         self._file_edits = file_edits
-        self._writes = 0
+        self._writes = writes_before
+        self._hold: Hold | None = None
+        self._first_write: datetime | None = None
+
+    def hold(self, hold: Hold) -> None:
+        """The recorder's lease, judged by its own clock; each write renews it. Raises LeaseHeld."""
+        reply = self._link.call([lease_step(hold)], [{"verb": "lease"}], writes=True)
+        if _code(reply) == "locked_by_agent":
+            self._tell_who_writes(hold.run)
+        self._raise(reply)
+        self._hold = hold
+
+    def release(self, run: str) -> None:
+        """One request: the run's reverts are disarmed, then its lease is dropped."""
+        steps = [{"verb": "disarm_revert", "run": run}, {"verb": "drop_lease", "run": run}]
+        self._raise(self._link.call(steps, writes=True))
+        self._hold = self._first_write = self._seen = None
+
+    def put_back(self, run: str) -> bool:
+        """The agent restores the files of before, byte by byte, where nobody changed them since."""
+        self._seen = None
+        reply = self._link.call([{"verb": "revert", "run": run}], STEPS, writes=True)
+        self._raise(reply)
+        mine = [each for each in holding_of(reply.always).reverts if each.run == run]
+        if failed := next((each for each in mine if each.state == "failed"), None):
+            raise PartlyApplied(
+                f"the recorder could not put everything back: {failed.detail}",
+                where=failed.id,
+                next_step="look at the Milestone services on the recorder now: all must run",
+            )
+        return bool(mine) and all(each.state == "reverted" for each in mine)
+
+    def _tell_who_writes(self, run: str) -> None:
+        """A request that changes something bars all others meanwhile. Raises LeaseHeld if a lease says whose."""
+        reply = self._link.call([{"verb": "lease"}])
+        if is_held_by_another(reply.steps[0], run):
+            raise held_by_another(self.site, self.endpoint, reply.steps[0])
+
+    def _raise(self, reply: Reply) -> None:
+        if _code(reply) == "leased":
+            raise held_by_another(self.site, self.endpoint, reply.always[0] if reply.always else {})
+        if error := failure(reply.steps):
+            raise error
 
     def check(self, changes: Sequence[Change]) -> None:
         """Editing the product's files is for those who say that they want it: no vendor document allows it."""
@@ -152,8 +217,10 @@ class XProtectWriter(XProtectReader):
             self._write(reading, layout, splices, files, windows)
         elif steps := windows.alone():
             self._seen = None
-            if error := outcome(steps, self._link.call(steps, writes=True), folder=""):
-                raise error
+            self._writes += 1
+            guard = self._guard()
+            guarded = [*guard.lease(), *guard.revert("", [], [], windows.undo()), *steps]
+            self._send(guarded, folder="")
         return tuple(Outcome(change.address, "done") for change in work.changes)
 
     def _write(
@@ -175,10 +242,34 @@ class XProtectWriter(XProtectReader):
             logs=layout.logs,
             check=camera_check(reading.logins, cameras, work),
             windows=windows,
+            guard=self._guard(),
         )
-        steps = write_steps(write)
-        if error := outcome(steps, self._link.call(steps, writes=True), write.folder):
+        self._send(write_steps(write), write.folder)
+
+    def _guard(self) -> Guard:
+        """The revert of this write: its time counts from the run's first one."""
+        return Guard(f"{self._run_id()}-{self._writes}", self._run_id(), self._hold, self._revert_seconds())
+
+    def _revert_seconds(self) -> int:
+        seconds, now = self._hold.revert_seconds if self._hold else 0, self._now()
+        if not seconds or now is None:
+            return seconds
+        self._first_write = self._first_write or now
+        passed = int((now - self._first_write).total_seconds())
+        return max(SHORTEST_REVERT, seconds - passed) if passed > 0 else seconds
+
+    def _send(self, steps: Sequence[Step], folder: str) -> None:
+        reply = self._link.call(steps, [{"verb": "lease"}], writes=True)
+        if _code(reply) == "leased":
+            raise held_by_another(self.site, self.endpoint, reply.always[0])
+        if error := outcome(steps, reply, folder):
             raise error
+
+
+def _code(reply: Reply) -> str:
+    """The code of the step that failed, "" for none."""
+    failed = next((each for each in reply.steps if not each.get("ok")), {})
+    return str((failed.get("error") or {}).get("code", ""))
 
 
 def _stays_xml(reading: Reading, splices: Mapping[str, Sequence[Splice]]) -> None:

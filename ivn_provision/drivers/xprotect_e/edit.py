@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ivn_provision.drivers.xprotect_e.codecs import Pointers, encode
+from ivn_provision.drivers.xprotect_e.codecs import Pointers, encode, is_removed
 from ivn_provision.drivers.xprotect_e.identifiers import Made, make_identifiers
 from ivn_provision.drivers.xprotect_e.layout import KindLayout, Layout
 from ivn_provision.drivers.xprotect_e.live import digest_of
@@ -21,14 +21,16 @@ from ivn_provision.drivers.xprotect_e.xml_edit import (
     append_children,
     new_element,
     remove,
+    remove_attribute,
     set_attribute,
     set_text,
 )
 from ivn_provision.errors import Conflict, Refused
-from ivn_provision.model.resource import Address, Value
+from ivn_provision.model.resource import Address, Unset, Value
 from ivn_provision.plan.plan import Action, Change, Work
 
 SAVE_ONE = "make and save one such object in the Management Application, then plan again"
+BY_HAND = "set it by hand in the Management Application, or leave the object out with --exclude"
 
 
 def new_guid() -> str:
@@ -37,12 +39,13 @@ def new_guid() -> str:
 
 @dataclass(slots=True)
 class _File:
-    """What collects for one file: texts to set, children by parent, elements to remove."""
+    """What collects for one file: texts to set, children by parent, elements and attributes to remove."""
 
     document: Document
     texts: dict[tuple[int, str], tuple[Element, str]] = field(default_factory=dict)
     children: dict[int, tuple[Element, list[list[str]]]] = field(default_factory=dict)
     removed: list[Element] = field(default_factory=list)
+    bare: list[tuple[Element, str]] = field(default_factory=list)
 
     def append(self, parent: Element, lines: list[str]) -> None:
         self.children.setdefault(id(parent), (parent, []))[1].append(lines)
@@ -59,6 +62,19 @@ class _File:
             above, _, tag = folder.rpartition("/")
             self.append(_there(element.find(above), above), new_element(tag, [], {"": text}))
 
+    def clear(self, element: Element, path: str) -> None:
+        """Take out a text below the object that was not there when it was read before."""
+        folder, attribute = split(path)
+        found = element.find(folder)
+        if found is None or not path:
+            return
+        if attribute:
+            self.bare += [(found, attribute)] if attribute in found.attributes else []
+        elif found.children or found is element or ".." in folder.split("/"):
+            raise Refused(f"<{found.tag}> is more than one value: it cannot be taken out", next_step=BY_HAND)
+        else:
+            self.removed.append(found)
+
     def _text(self, element: Element, attribute: str, text: str) -> None:
         if element.value(attribute) != text:
             self.texts[id(element), attribute] = (element, text)
@@ -66,6 +82,7 @@ class _File:
     def splices(self) -> list[Splice]:
         found = [append_children(self.document, parent, lines) for parent, lines in self.children.values()]
         found += [remove(self.document, element) for element in self.removed]
+        found += [remove_attribute(self.document, element, name) for element, name in self.bare]
         for (_, attribute), (element, text) in self.texts.items():
             if attribute:
                 found.append(set_attribute(self.document, element, attribute[1:], text))
@@ -124,9 +141,13 @@ def _work_out(edits: _Edits, change: Change) -> None:
     if change.action is Action.REPLACE:
         _create(edits, kind, change.address)
     elif change.action is Action.UPDATE:
-        values = edits.work.desired[change.address]
+        wanted = edits.work.desired[change.address]
+        values = {each.name: wanted[each.name] for each in change.fields}
+        gone = {name for name, each in values.items() if is_removed(kind.fields[name], each)}
+        for name in gone:
+            edits.file(kind).clear(element, kind.fields[name].path)
         for path, text in _texts(
-            edits, kind, {each.name: values[each.name] for each in change.fields}
+            edits, kind, {name: each for name, each in values.items() if name not in gone}
         ).items():
             edits.file(kind).set(element, path, text)
 
@@ -170,7 +191,8 @@ def _create(edits: _Edits, kind: KindLayout, address: Address) -> None:
     if not kind.template:
         raise Refused(f"a {kind.kind} cannot be made by the tool", where=str(address))
     texts = {kind.name: address.key, **(kind.constants or {}), **(kind.where or {})}
-    texts |= _texts(edits, kind, edits.work.desired[address])
+    wanted = edits.work.desired[address]
+    texts |= _texts(edits, kind, {name: each for name, each in wanted.items() if not isinstance(each, Unset)})
     texts |= edits.made[address].texts
     folder, _, tag = kind.items.rpartition("/")
     file = edits.file(kind)

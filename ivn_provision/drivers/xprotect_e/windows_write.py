@@ -33,6 +33,10 @@ class WindowsSteps:
         """The whole request where no file changes."""
         return [*self.before, *self.starts, *self.after]
 
+    def undo(self) -> list[Step]:
+        """What undoes them all, the last first."""
+        return [each for step in reversed(self.alone()) for each in step.get("undo", [])]
+
 
 def is_windows(change: Change) -> bool:
     """Is it a change of Windows itself, not of the product's files?"""

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ivn_provision.drivers.base import Hold
 from ivn_provision.drivers.xprotect_e.agent_link import Answer, Reply, Step, failure
 from ivn_provision.drivers.xprotect_e.layout import CONFIGURATION, Layout, Logs
 from ivn_provision.drivers.xprotect_e.reading import EDITOR
@@ -23,6 +24,46 @@ from ivn_provision.plan.plan import Action, Change
 SERVICE_SECONDS = 60
 STABLE_SECONDS = 3
 _MUTATING = ("service_control", "write_files", "service_config", "firewall_rule")
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """How a write is held and undone later. `hold` is None where nobody took the lease before.
+
+    `after_seconds`: the recorder undoes it by itself then; 0 for never.
+    """
+
+    id: str
+    run: str
+    hold: Hold | None = None
+    after_seconds: int = 0
+
+    def lease(self) -> list[Step]:
+        """Renews the lease, and finds out that somebody else has it."""
+        return [lease_step(self.hold)] if self.hold else []
+
+    def revert(
+        self, folder: str, stop: Sequence[str], start: Sequence[str], also: Sequence[Step]
+    ) -> list[Step]:
+        """Keeps what undoes the write, before it is made."""
+        if not self.id:
+            return []
+        step = {
+            "verb": "arm_revert",
+            "id": self.id,
+            "run": self.run,
+            "from": folder,
+            "stop": list(stop),
+            "start": list(start)[::-1],
+            "also": list(also),
+            "after_seconds": self.after_seconds,
+        }
+        return [step]
+
+
+def lease_step(hold: Hold) -> Step:
+    """Takes or renews the recorder's lease."""
+    return {"verb": "take_lease", "owner": hold.owner, "run": hold.run, "seconds": hold.seconds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +82,7 @@ class Write:
     logs: Logs | None = None
     check: Step | None = None
     windows: WindowsSteps = field(default_factory=WindowsSteps)
+    guard: Guard = Guard("", "")
 
 
 def write_steps(write: Write) -> list[Step]:
@@ -49,6 +91,7 @@ def write_steps(write: Write) -> list[Step]:
     base = [{"path": path, "sha256": write.hashes[path.lower()]} for path in paths]
     written = [{"path": path, "sha256": "written"} for path in paths]
     return [
+        *write.guard.lease(),
         {"verb": "require_not_running", "names": [EDITOR]},
         {"verb": "require_unchanged", "files": base},
         {
@@ -57,6 +100,7 @@ def write_steps(write: Write) -> list[Step]:
             "paths": paths,
             "folders": [CONFIGURATION.rpartition("\\")[0]],
         },
+        *write.guard.revert(write.folder, write.services, write.starts, write.windows.undo()),
         *write.windows.before,
         *_logs("mark_logs", write.logs),
         *_control("stop", write.services, undo="start"),
@@ -68,6 +112,7 @@ def write_steps(write: Write) -> list[Step]:
         {
             "verb": "write_files",
             "files": [_file(path, write) for path in paths],
+            "record": write.folder,
             "undo": [{"verb": "restore", "from": write.folder}],
         },
         *_control("start", write.starts, undo="stop"),

@@ -47,6 +47,15 @@ def set_attribute(document: Document, element: Element, name: str, value: str) -
     return document.splice(end, end, f' {name}="{attribute_of(value)}"')
 
 
+def remove_attribute(document: Document, element: Element, name: str) -> Splice:
+    """Take an attribute out together with the white space in front of it; nothing if it is not there."""
+    start = element.start + 1 + len(element.tag.encode())
+    for found in _ATTRIBUTE.finditer(document.utf8, start, element.content_start):
+        if found[1].decode() == name:
+            return document.splice(found.start(), found.end(), "")
+    return document.splice(start, start, "")
+
+
 def append_children(document: Document, parent: Element, children: Sequence[Sequence[str]]) -> Splice:
     """Add children, each given as lines without indentation of its own level, in the file's own style."""
     step = _indent_step(document)

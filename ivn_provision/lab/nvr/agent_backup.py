@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivn_provision.lab.nvr.agent_files import beside, existing, located, replace, sha256
+from ivn_provision.lab.nvr.agent_files import existing, located, place_whole, sha256
 from ivn_provision.lab.nvr.agent_folders import Found, folder_named, sorted_below
 from ivn_provision.lab.nvr.agent_machine import Windows
 from ivn_provision.lab.nvr.agent_values import (
@@ -83,7 +82,7 @@ def restore(step: Object, windows: Windows) -> Object:
     source, everything = text(step, "from"), step.get("everything", False)
     if not isinstance(everything, bool):
         raise bad_arguments()
-    rows = [each for each in _manifest(source, windows.tree) if everything or each["named"]]
+    rows = [each for each in manifest_of(source, windows) if everything or each["named"]]
     kept = [_kept(each, source, windows.tree) for each in rows]
     failed: AgentRefusal | None = None
     files: list[Json] = []
@@ -97,8 +96,9 @@ def restore(step: Object, windows: Windows) -> Object:
     return {"from": source, "files": files}
 
 
-def _manifest(source: str, tree: WindowsTree) -> list[Object]:
-    place = located(tree, source) / "manifest.json"
+def manifest_of(source: str, windows: Windows) -> list[Object]:
+    """The rows of a backup's manifest. Raises AgentRefusal."""
+    place = located(windows.tree, source) / "manifest.json"
     if not place.is_file():
         raise AgentRefusal("missing", "the backup does not exist or is not complete", source)
     try:
@@ -126,13 +126,9 @@ def _kept(row: Object, source: str, tree: WindowsTree) -> _Kept:
 
 
 def _put_back(kept: _Kept, windows: Windows) -> bool:
-    if kept.place.is_file() and existing(windows, kept.path).read_bytes() == kept.content:
+    before = existing(windows, kept.path).read_bytes() if kept.place.is_file() else None
+    if before == kept.content:
         return False
-    try:
-        replace(kept.path, kept.place, kept.content, windows)
-    except OSError as error:
-        raise AgentRefusal("io", "the file could not be written", kept.path) from error
-    with contextlib.suppress(OSError):
-        beside(kept.place, ".ivn-old").unlink()
-    windows.wrote(kept.path)
+    place_whole(kept.path, kept.content, windows)
+    windows.wrote(kept.path, "" if before is None else sha256(before))
     return True

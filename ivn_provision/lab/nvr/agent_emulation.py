@@ -15,10 +15,12 @@ from ivn_provision.lab.nvr.agent_backup import backup, restore
 from ivn_provision.lab.nvr.agent_files import located, read_files, require_unchanged, write_files
 from ivn_provision.lab.nvr.agent_folders import snapshot
 from ivn_provision.lab.nvr.agent_http import http, require_http
+from ivn_provision.lab.nvr.agent_leases import drop_lease, lease, take_lease
 from ivn_provision.lab.nvr.agent_lock import exclusively, wait_idle
 from ivn_provision.lab.nvr.agent_logs import mark_logs, require_clean_logs
 from ivn_provision.lab.nvr.agent_machine import AgentRun, Windows, WindowsService
 from ivn_provision.lab.nvr.agent_request import UNREADABLE_MARKER, checked, marker_of, parsed, undo_of
+from ivn_provision.lab.nvr.agent_reverts import arm_revert, disarm_revert, revert, reverts
 from ivn_provision.lab.nvr.agent_services import (
     processes,
     require_not_running,
@@ -38,8 +40,8 @@ from ivn_provision.lab.nvr.agent_windows import (
 __all__ = ["Windows", "WindowsService", "answer", "framed"]
 
 
-def answer(request_text: str, windows: Windows, *, agent: str) -> tuple[str, bytes]:
-    """Run one request: the marker and the reply's canonical JSON."""
+def answer(request_text: str, windows: Windows, *, agent: str, script: str = "") -> tuple[str, bytes]:
+    """Run one request: the marker and the reply's canonical JSON. `script` is what a revert keeps of the agent."""
     marker = UNREADABLE_MARKER
     reply: dict[str, Json] = {"agent": agent, "protocol": 1, "steps": [], "undone": [], "always": []}
     try:
@@ -48,8 +50,8 @@ def answer(request_text: str, windows: Windows, *, agent: str) -> tuple[str, byt
         request = checked(fields)
     except AgentRefusal as refusal:
         return marker, canonical({**reply, "error": refusal.as_json()})
-    run = AgentRun(windows)
-    with exclusively(run, request.verbs()):
+    run = AgentRun(windows, script)
+    with exclusively(run, request.verbs(), request.lock_seconds):
         reply["steps"], reply["undone"] = _in_order(request.steps, run)
         reply["always"] = [_answered(step, run) for step in request.always]
     return marker, canonical(reply)
@@ -139,10 +141,17 @@ _VERBS: Mapping[str, Callable[[Object, Windows], Object]] = {
     "firewall_rule": firewall_rule,
     "service_config": service_config,
     "windows": about_windows,
+    "lease": lease,
+    "take_lease": take_lease,
+    "drop_lease": drop_lease,
+    "reverts": reverts,
+    "revert": revert,
+    "disarm_revert": disarm_revert,
 }
 _RUN_VERBS: Mapping[str, Callable[[Object, AgentRun], Object]] = {
     "wait_idle": wait_idle,
     "write_files": write_files,
+    "arm_revert": arm_revert,
     "require_unchanged": require_unchanged,
     "mark_logs": mark_logs,
     "require_clean_logs": require_clean_logs,

@@ -16,6 +16,7 @@ from ivn_provision.lab.nvr.agent_values import (
     Object,
     bad_arguments,
     base64_text,
+    canonical,
     items,
     items_value,
     objects,
@@ -99,14 +100,25 @@ def write_files(step: Object, run: AgentRun) -> Object:
     wanted = objects(step, "files")
     for each in wanted:
         _check_shape(each)
+    record = located(run.windows.tree, text(step, "record")) if "record" in step else None
     bases = [_base(each, run.windows) for each in wanted]
     writes = [_planned(each, run.windows, base) for each, base in zip(wanted, bases, strict=True)]
+    if record is not None:
+        _record(text(step, "record"), record, writes, run.windows)
     _replace_all(writes, run.windows)
-    for write in writes:
-        run.windows.wrote(write.path)
+    for write, base in zip(writes, bases, strict=True):
+        run.windows.wrote(write.path, sha256(base))
         run.written[write.place] = sha256(write.content)
     done: list[Json] = [{"path": w.path, "sha256": sha256(w.content), "size": len(w.content)} for w in writes]
     return {"files": done}
+
+
+def _record(folder: str, place: Path, writes: list[_Write], windows: Windows) -> None:
+    """Argument `record` of `write_files`: what is about to be written, for a revert to know it again."""
+    if not place.is_dir():
+        raise AgentRefusal("missing", "the folder does not exist", folder)
+    known: dict[str, Json] = {each.path: sha256(each.content) for each in writes}
+    place_whole(f"{folder}\\written.json", canonical(known), windows)
 
 
 def _check_shape(wanted: Object) -> None:
@@ -183,6 +195,17 @@ def replace(path: str, place: Path, content: bytes, windows: Windows) -> None:
         with contextlib.suppress(OSError):
             new.unlink(missing_ok=True)
         raise
+
+
+def place_whole(path: str, content: bytes, windows: Windows) -> None:
+    """Put the content in the file's place, or make the file; nothing else stays. Raises AgentRefusal."""
+    place = located(windows.tree, path)
+    try:
+        replace(path, place, content, windows)
+    except OSError as error:
+        raise AgentRefusal("io", "the file could not be written", path) from error
+    with contextlib.suppress(OSError):
+        beside(place, ".ivn-old").unlink(missing_ok=True)
 
 
 def _put_back(done: list[_Write]) -> None:

@@ -10,18 +10,30 @@ from ivn_provision.lab.nvr.agent_values import AgentRefusal, Object, whole
 
 LOCK_FILE = r"C:\ProgramData\ivn-provision\agent.lock"
 MUTATING = frozenset(
-    ("backup", "write_files", "restore", "service_control", "service_config", "firewall_rule")
+    (
+        "backup",
+        "write_files",
+        "restore",
+        "service_control",
+        "service_config",
+        "firewall_rule",
+        "take_lease",
+        "drop_lease",
+        "arm_revert",
+        "revert",
+        "disarm_revert",
+    )
 )
 _LONGEST_WAIT = 3600
 
 
 @contextlib.contextmanager
-def exclusively(run: AgentRun, verbs: set[str]) -> Iterator[None]:
+def exclusively(run: AgentRun, verbs: set[str], seconds: int = 0) -> Iterator[None]:
     """Hold the lock if one of the verbs changes something; else, or in vain, bar the run of every step."""
     if not verbs & MUTATING:
         yield
         return
-    if not run.windows.agent_lock.acquire(blocking=False):
+    if not run.windows.agent_lock.acquire(timeout=seconds):
         run.barred = AgentRefusal("locked_by_agent", "another run of the agent is at work")
         yield
         return

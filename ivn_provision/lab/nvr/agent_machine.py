@@ -59,8 +59,8 @@ class Windows(Protocol):
     def control(self, name: str, *, running: bool) -> bool:
         """Start or stop a service that exists; false when it does not get there in time."""
 
-    def wrote(self, path: str) -> None:
-        """A file was put in place."""
+    def wrote(self, path: str, before: str) -> None:
+        """A file was put in place; `before`: the SHA-256 of what was there, "" for nothing."""
 
     def before_step(self, verb: str, index: int) -> None:
         """A step is about to run: the n-th of the request, those of `undo` and `always` counted on."""
@@ -73,6 +73,12 @@ class Windows(Protocol):
 
     def room(self, size: int) -> bool:
         """Whether so many bytes more fit on the disk."""
+
+    def schedule(self, name: str, due_at: str, folder: str) -> bool:
+        """Make a task that runs, once at that time (UTC), the agent kept in the folder; false if Windows refuses."""
+
+    def unschedule(self, name: str) -> bool:
+        """Remove a task, if there is one of that name; false if Windows refuses."""
 
     def pause(self, seconds: float) -> None:
         """The agent waits. The machine's own time: nothing has to sleep."""
@@ -88,10 +94,13 @@ class Windows(Protocol):
 class AgentRun:
     """One request's memory: what it wrote (place, sha256), the sizes of the logs it marked, the steps it ran.
 
+    `script` is the agent's own text.
+
     `barred` answers every step once the lock could not be had.
     """
 
     windows: Windows
+    script: str = ""
     written: dict[Path, str] = field(default_factory=dict)
     marks: dict[tuple[Path, str], dict[str, int]] = field(default_factory=dict)
     holds_lock: bool = False

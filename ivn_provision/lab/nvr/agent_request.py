@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ivn_provision.lab.nvr.agent_values import AgentRefusal, Json, Object, text
 
 UNREADABLE_MARKER = "BADREQUESTBADREQUEST"
+_LONGEST_WAIT = 3600
 _MARKER = re.compile(r"[A-Za-z0-9]{16,64}")
 
 
@@ -18,6 +19,7 @@ class Request:
 
     steps: list[Object]
     always: list[Object]
+    lock_seconds: int = 0
 
     def verbs(self) -> set[str]:
         """Every verb that the request may run."""
@@ -49,7 +51,10 @@ def checked(request: Object) -> Request:
     if request.get("protocol") != 1 or isinstance(request.get("protocol"), bool):
         raise AgentRefusal("bad_request", "unknown protocol")
     steps = _steps(request.get("steps", []), may_undo=True)
-    return Request(steps, _steps(request.get("always", []), may_undo=False))
+    seconds = request.get("lock_seconds", 0)
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 <= seconds <= _LONGEST_WAIT:
+        raise AgentRefusal("bad_request", "lock_seconds must be a number from 0 to 3600")
+    return Request(steps, _steps(request.get("always", []), may_undo=False), seconds)
 
 
 def undo_of(step: Object) -> list[Object]:

@@ -26,7 +26,7 @@ from ivn_provision.lab.nvr.store import Edit
 from ivn_provision.lab.nvr.stores import store_of
 from ivn_provision.lab.nvr.tls_point import end_point_binding
 from ivn_provision.lab.nvr.tree import WindowsTree
-from ivn_provision.lab.nvr.windows_machine import Identity, WindowsMachine
+from ivn_provision.lab.nvr.windows_machine import FileWritten, Identity, WindowsMachine
 from ivn_provision.lab.nvr.windows_tamper import WINDOWS_KINDS, remove_windows, tamper_windows
 from ivn_provision.lab.nvr.wsman import WsmanService
 from ivn_provision.lab.scenario import LabSite
@@ -91,6 +91,11 @@ class Nvr:
         self.weather.latency_seconds = value
 
     @property
+    def write_log(self) -> list[FileWritten]:
+        """Every file that the agent put in place, oldest first."""
+        return list(self.windows.write_log)
+
+    @property
     def image_port(self) -> int:
         """Where the Image Server really listens; 0 before the start."""
         return self._services.image_port if self._services else 0
@@ -116,12 +121,14 @@ class Nvr:
         try:
             self._start_services()
             await self._listen()
+            self.windows.tasks.start()
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """Close every connection and wait for programs and mails under way."""
+        await asyncio.to_thread(self.windows.tasks.stop)
         for listener in self._listeners:
             await listener.stop()
         self._listeners.clear()

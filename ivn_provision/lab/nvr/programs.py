@@ -66,12 +66,26 @@ def _agent(stdin: bytes, windows: Windows) -> Result:
         script, request = _payload(stdin)
     except (ValueError, EOFError, OSError, zlib.error) as error:
         return _exception(f"the standard input cannot be unpacked: {error}")
+    return _run(script, request, windows)
+
+
+def _run(script: str, request: str, windows: Windows) -> Result:
     first = script.lstrip("\ufeff").split("\n", 1)[0].rstrip("\r")
     known = _AGENT_LINE.fullmatch(first)
     if known is None:
         return _exception("the lab runs no script but the ivn-provision agent")
-    marker, reply = answer(request, windows, agent=known.group(1))
+    marker, reply = answer(request, windows, agent=known.group(1), script=script)
     return Result(0, stdout=framed(marker, reply))
+
+
+def run_kept(folder: str, windows: Windows) -> Result:
+    """What a scheduled task starts: the agent kept in a folder, with the request kept beside it."""
+    try:
+        script = windows.tree.locate(f"{folder}\\agent.ps1").read_text("utf-8")
+        request = windows.tree.locate(f"{folder}\\request.json").read_text("utf-8")
+    except OSError as error:
+        return _exception(f"the kept agent cannot be read: {error}")
+    return _run(script, request, windows)
 
 
 def _payload(stdin: bytes) -> tuple[str, str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from ivn_provision.lab.nvr.agent_machine import WindowsService
+from ivn_provision.lab.nvr.killable import killable
 from ivn_provision.lab.nvr.machine_faults import MachineFaults
+from ivn_provision.lab.nvr.programs import run_kept
+from ivn_provision.lab.nvr.scheduled_tasks import ScheduledTasks
 from ivn_provision.lab.nvr.tree import WindowsTree
 from ivn_provision.lab.nvr.windows_state import FirewallRule, Listening, WindowsState
 
@@ -30,6 +34,15 @@ _SERVICES = (
 # as Windows has it when WinRM is switched on; the product's setup is not known to add any
 _WINDOWS_RULES = (FirewallRule("Windows Remote Management (HTTP-In)", 6, "5985", service="*"),)
 Hook = Callable[[str, bool], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class FileWritten:
+    """A file that the agent put in place: SHA-256 of what was there before ("" for nothing) and of what is now."""
+
+    path: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +82,15 @@ class WindowsMachine:
         self.configuration: Sequence[str] = ()
         self.product_changes: Callable[[], None] = _nothing
         self.on_step: Callable[[str, int], None] = _no_step
+        self.write_log: list[FileWritten] = []
+        self.tasks = ScheduledTasks(tree, self._time, self._run_task)
         self._system = WindowsState(listeners=self._listening, rules=list(_WINDOWS_RULES))
+
+    def _time(self) -> datetime:
+        return self._clock() + timedelta(seconds=self._system.clock_offset_seconds)
+
+    def _run_task(self, folder: str, off: threading.Event) -> None:
+        run_kept(folder, killable(self, off))
 
     @property
     def tree(self) -> WindowsTree:
@@ -95,7 +116,7 @@ class WindowsMachine:
 
     def facts(self) -> Mapping[str, str | int]:
         """Agent verb `facts`."""
-        now = self._clock() + timedelta(seconds=self._system.clock_offset_seconds)
+        now = self._time()
         offset = now.utcoffset()
         return {
             "computer_name": self._identity.computer_name,
@@ -181,8 +202,10 @@ class WindowsMachine:
             if (service := self._services[name]).process_id
         ]
 
-    def wrote(self, path: str) -> None:
+    def wrote(self, path: str, before: str) -> None:
         """A file was put in place by the agent."""
+        after = hashlib.sha256(self._tree.locate(path).read_bytes()).hexdigest()
+        self.write_log.append(FileWritten(path, before, after))
         self._wrote(path)
 
     def before_step(self, verb: str, index: int) -> None:
@@ -202,6 +225,20 @@ class WindowsMachine:
     def room(self, size: int) -> bool:
         """Whether so many bytes fit on the disk."""
         return size <= 0 or "disk-full" not in self.faults
+
+    def schedule(self, name: str, due_at: str, folder: str) -> bool:
+        """Make a scheduled task."""
+        if name in self._system.refusals:
+            return False
+        self.tasks.add(name, due_at, folder)
+        return True
+
+    def unschedule(self, name: str) -> bool:
+        """Remove a scheduled task."""
+        if name in self._system.refusals:
+            return False
+        self.tasks.remove(name)
+        return True
 
     def pause(self, seconds: float) -> None:
         """The agent waits; services of this machine are what they are at once."""

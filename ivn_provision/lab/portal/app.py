@@ -44,6 +44,11 @@ _TABLE: Mapping[str, Mapping[str, tuple[str, Handler]]] = {
         "PUT": ("sites:write", handlers.put_object),
         "DELETE": ("sites:write", handlers.delete_object),
     },
+    _SITE + "/lease": {
+        "GET": ("sites:read", handlers.get_lease),
+        "PUT": ("sites:write", handlers.put_lease),
+        "DELETE": ("sites:write", handlers.delete_lease),
+    },
     _SITE + "/events": {"GET": ("events:read", handlers.list_events)},
     BASE + "/event-types": {"GET": ("sites:read", handlers.list_event_types)},
 }

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from ivn_provision.lab.clock import Clock
 from ivn_provision.lab.portal.front import Counters
+from ivn_provision.lab.portal.leases import Leases
 from ivn_provision.lab.portal.objects import Objects
 from ivn_provision.lab.portal.store import Store
 from ivn_provision.lab.portal.tokens import Grant, Tokens
@@ -24,6 +25,7 @@ class Core:
     tokens: Tokens
     counters: Counters
     clock: Clock
+    leases: Leases
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ivn_provision.errors import LabError
 from ivn_provision.lab.portal.problems import Problem
 
-FAULTS = ("hang", "html", "http_429", "http_500", "http_503", "reset", "truncate")
+_INSTEAD = ("hang", "html", "http_429", "http_500", "http_503", "reset", "truncate")
+"""Faults in the place of an answer, before anything is done."""
+_AFTER_COMMIT = ("http_500_after_commit", "hang_after_commit")
+"""A write of an object is made, and then answered so; leases and reads are spared."""
+FAULTS = (*_INSTEAD, *_AFTER_COMMIT, *(f"{each}-once" for each in _AFTER_COMMIT))
 _PAGE = b"<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>%s</h1></body></html>"
 
 
@@ -78,16 +82,17 @@ class FrontDoor:
         try:
             if self.latency_seconds:
                 await asyncio.sleep(self.latency_seconds)
-            if self.faults:
-                await self._fail(scope, receive, noting, send)
+            if fault := next((each for each in _INSTEAD if each in self.faults), ""):
+                await self._fail(fault, scope, receive, noting, send)
+            elif self.faults and _writes_object(scope):
+                await self._fail_after(scope, receive, noting, send)
             else:
                 await self.app(scope, receive, noting)
         finally:
             if not noted:
                 note(0)
 
-    async def _fail(self, scope: Scope, receive: Receive, send: Send, raw_send: Send) -> None:
-        fault = next(each for each in FAULTS if each in self.faults)
+    async def _fail(self, fault: str, scope: Scope, receive: Receive, send: Send, raw_send: Send) -> None:
         if fault == "hang":
             await self._hang(fault)
             reset(raw_send)
@@ -101,9 +106,54 @@ class FrontDoor:
         else:
             await _page(fault, send)
 
+    async def _fail_after(self, scope: Scope, receive: Receive, send: Send, raw_send: Send) -> None:
+        """Let the portal answer, and pass on a refusal; what was committed is answered by the fault."""
+        answer: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answer.append(message)
+
+        await self.app(scope, receive, keep)
+        fault = self._after_commit() if int(answer[0]["status"]) < 300 else ""
+        if fault.startswith("http_500"):
+            await _page("http_500", send)
+        elif fault:
+            await self._hang_until_gone(fault, receive)
+            reset(raw_send)
+        for message in () if fault else answer:
+            await send(message)
+
+    def _after_commit(self) -> str:
+        """The fault of this write, "" for none; one that happens once is switched off."""
+        name = next((each for each in _AFTER_COMMIT if {each, f"{each}-once"} & self.faults), "")
+        if name and name not in self.faults:
+            self.faults.discard(f"{name}-once")
+            return f"{name}-once"
+        return name
+
+    async def _hang_until_gone(self, fault: str, receive: Receive) -> None:
+        gone = asyncio.ensure_future(_disconnected(receive))
+        lasts = fault.endswith("-once")
+        try:
+            while (  # noqa: ASYNC110 - a set has no event
+                not gone.done() and not self._closing.is_set() and (lasts or fault in self.faults)
+            ):
+                await asyncio.sleep(0.05)
+        finally:
+            gone.cancel()
+
     async def _hang(self, fault: str) -> None:
         while fault in self.faults and not self._closing.is_set():  # noqa: ASYNC110 - a set has no event
             await asyncio.sleep(0.05)
+
+
+def _writes_object(scope: Scope) -> bool:
+    return scope["method"] in {"PUT", "DELETE"} and not scope["path"].endswith("/lease")
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def check_fault(name: str) -> str:

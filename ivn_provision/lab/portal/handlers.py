@@ -10,7 +10,7 @@ from collections import defaultdict
 from starlette.responses import JSONResponse, Response
 
 from ivn_provision.lab.clock import rfc3339
-from ivn_provision.lab.portal import paging, requests
+from ivn_provision.lab.portal import leases, paging, requests
 from ivn_provision.lab.portal.calls import Call, Core
 from ivn_provision.lab.portal.contract import body_schema
 from ivn_provision.lab.portal.fire import send_payload
@@ -48,7 +48,7 @@ async def list_sites(call: Call) -> Response:
     nested = _Nesting(call.core.store, included, page)
     return JSONResponse(
         {
-            "results": [show_site(site, nested(site)) for site in page],
+            "results": [_site(call, site, nested(site)) for site in page],
             "next_page_token": paging.make_token(page[-1].path.site) if more else None,
             "total_size": len(found),
         }
@@ -59,7 +59,7 @@ async def get_site(call: Call) -> Response:
     """`GET /sites/{site_key}`"""
     included = requests.include(call.request)
     site = _existing(call, "site")
-    return _object(site, show_site(site, _Nesting(call.core.store, included, [site])(site)))
+    return _object(site, _site(call, site, _Nesting(call.core.store, included, [site])(site)))
 
 
 async def get_device(call: Call) -> Response:
@@ -82,20 +82,54 @@ async def put_object(call: Call) -> Response:
     old = call.core.store.get(spot)
     if old is None and spot.kind != "site" and call.core.store.get(Spot("site", spot.site)) is None:
         raise not_found(f"site {spot.site}")
+    call.core.leases.check(spot.site, _run(call))
     check_put(old, headers.get("if-match"), headers.get("if-none-match"), _what(spot))
     put = {"site": objects.put_site, "device": objects.put_device, "alarm_input": objects.put_alarm_input}
     new = put[spot.kind](spot, body)
-    call.core.counters.writes += old != new
+    if old != new:
+        call.core.counters.writes += 1
+        _log(call, spot, old, new)
     return _shown(call, new, status=201 if old is None else 200)
 
 
 async def delete_object(call: Call) -> Response:
     """`DELETE` of a site, device or alarm input with what is below."""
     spot = requests.spot_of(call.request.path_params, _kind(call))
-    check_delete(call.core.store.get(spot), call.request.headers.get("if-match"), _what(spot))
+    old = call.core.store.get(spot)
+    call.core.leases.check(spot.site, _run(call))
+    check_delete(old, call.request.headers.get("if-match"), _what(spot))
     call.core.store.delete(spot)
     call.core.counters.writes += 1
+    _log(call, spot, old, None)
     return Response(status_code=204)
+
+
+def _run(call: Call) -> str:
+    return leases.run_of(call.request.headers.get(leases.RUN_HEADER, ""))
+
+
+def _log(call: Call, spot: Spot, old: Stored | None, new: Stored | None) -> None:
+    before, after = (each.etag if each else "" for each in (old, new))
+    request = call.request
+    written = leases.Written(spot.site, request.url.path, request.method, before, after, _run(call))
+    call.core.leases.log.append(written)
+
+
+async def get_lease(call: Call) -> Response:
+    """`GET /sites/{site_key}/lease`"""
+    return leases.get(call.core.leases, leases.site_key(call.request.path_params["site_key"]))
+
+
+async def put_lease(call: Call) -> Response:
+    """`PUT /sites/{site_key}/lease`"""
+    site = leases.site_key(call.request.path_params["site_key"])
+    return leases.put(call.core.leases, site, await requests.read_json(call.request))
+
+
+async def delete_lease(call: Call) -> Response:
+    """`DELETE /sites/{site_key}/lease?run=RUN`"""
+    site = leases.site_key(call.request.path_params["site_key"])
+    return leases.drop(call.core.leases, site, call.request.query_params.get("run", ""))
 
 
 async def fire(call: Call) -> Response:
@@ -186,11 +220,17 @@ def _existing(call: Call, kind: str) -> Stored:
 
 def _shown(call: Call, stored: Stored, *, status: int = 200) -> JSONResponse:
     if stored.path.kind == "site":
-        return _object(stored, show_site(stored), status)
+        return _object(stored, _site(call, stored), status)
     if stored.path.kind == "alarm_input":
         return _object(stored, show_alarm_input(stored), status)
     inputs = call.core.store.all("alarm_input", stored.path.site, stored.path.device)
     return _object(stored, show_device(stored, [show_alarm_input(each) for each in inputs]), status)
+
+
+def _site(call: Call, stored: Stored, devices: list[Json] | None = None) -> Json:
+    held = call.core.leases
+    more = {"lease": held.show(stored.path.site), "alarm_state": held.show_alarm(stored.path.site)}
+    return {**show_site(stored, devices), **more}
 
 
 def _object(stored: Stored, shown: Json, status: int = 200) -> JSONResponse:

@@ -15,6 +15,7 @@ from ivn_provision.lab.portal.app import build_app
 from ivn_provision.lab.portal.calls import BASE, Core
 from ivn_provision.lab.portal.front import Counters, FrontDoor, Seen
 from ivn_provision.lab.portal.ingest import ingest
+from ivn_provision.lab.portal.leases import Leases, Written
 from ivn_provision.lab.portal.objects import Objects, SmtpSettings
 from ivn_provision.lab.portal.store import Json, Store
 from ivn_provision.lab.portal.tokens import Tokens
@@ -36,7 +37,8 @@ class Portal:
         store = Store(file)
         self.counters = Counters()
         objects, tokens = Objects(store, clock, smtp), Tokens(clients, clock, token_seconds)
-        self.core = Core(store, objects, tokens, self.counters, clock)
+        self.leases = Leases(clock)
+        self.core = Core(store, objects, tokens, self.counters, clock, self.leases)
         self.front = FrontDoor(build_app(self.core), self.counters)
         self.url = ""
         self._server: AsgiServer | None = None
@@ -50,6 +52,11 @@ class Portal:
     def requests(self) -> list[Seen]:
         """The last 10,000 requests, oldest first."""
         return list(self.front.requests)
+
+    @property
+    def write_log(self) -> list[Written]:
+        """Every committed change through the API, oldest first."""
+        return list(self.leases.log)
 
     @property
     def latency_seconds(self) -> float:

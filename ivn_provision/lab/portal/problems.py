@@ -19,6 +19,7 @@ _KINDS: dict[str, tuple[int, str]] = {
     "not-found": (404, "There is no such object"),
     "method-not-allowed": (405, "The method is not allowed here"),
     "account-number-in-use": (409, "The account number belongs to another site of the station"),
+    "lease-held": (409, "Another run holds the site"),
     "device-unreachable": (409, "The recorder cannot be reached from the portal"),
     "etag-mismatch": (412, "The object has changed since it was read"),
     "already-exists": (412, "The object exists already"),
@@ -49,7 +50,7 @@ class Detail:
 
 
 class Problem(Exception):
-    """A refusal. `kind` is the last part of the problem's type URN."""
+    """A refusal. `kind` is the last part of the problem's type URN; `status` where it is not the usual one."""
 
     def __init__(
         self,
@@ -59,21 +60,19 @@ class Problem(Exception):
         errors: Sequence[Detail] = (),
         headers: Mapping[str, str] | None = None,
         extra: Mapping[str, str] | None = None,
+        status: int = 0,
     ) -> None:
         super().__init__(detail)
         self.kind = kind
+        self.status = status or _KINDS[kind][0]
         self.detail = detail
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
 
-    @property
-    def status(self) -> int:
-        return _KINDS[self.kind][0]
-
     def response(self, *, instance: str, request_id: str) -> JSONResponse:
         """The answer on the wire. `extra` members come on top (RFC 6749 wants `error` from a token endpoint)."""
-        status, title = _KINDS[self.kind]
+        status, title = self.status, _KINDS[self.kind][1]
         body: dict[str, object] = {
             **self.extra,
             "type": _URN + self.kind,

@@ -99,7 +99,7 @@ def alarm_works(context: Context) -> Iterator[Finding]:
         if event and not event.enabled:
             yield Finding(
                 f"{alarm.pointer}/source",
-                f"the alarm {show(alarm.name)} waits for '{event.name}', which is disabled",
+                f"the alarm {show(alarm.name)} waits for {show(event.name)}, which is disabled",
                 "enable the event, or write enabled: false on the alarm",
                 ((f"{event.pointer}/enabled", "disabled here"),),
             )

@@ -1,0 +1,49 @@
+"""`ivn-provision status`: who holds a site, what is pending there, and which runs did not end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ivn_provision.cli.shared import (
+    deadline_option,
+    echo,
+    exit_code,
+    load_sites,
+    opener,
+    paint,
+    show_errors,
+    sites_option,
+)
+
+
+@click.command("status")
+@click.argument("names", nargs=-1, metavar="[SITE]...")
+@sites_option
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@deadline_option
+def command(*, names: tuple[str, ...], folder: Path, form: str, deadline: float) -> None:
+    """Show leases, armed reverts, the alarm state and unfinished runs of SITEs (default: all). Cannot write.
+
+    Exit 0: nothing is pending. 2: something is. 1: a site could not be read.
+    """
+    from ivn_provision.cli.guarding import state_folder
+    from ivn_provision.cli.progress import progress
+    from ivn_provision.report.status_text import render_status, status_json
+    from ivn_provision.run.engine import plan_sites
+    from ivn_provision.run.standing import standings_of
+
+    sites = load_sites(folder, names)
+    with progress(len(sites)) as observer:
+        outcomes = plan_sites(sites, opener(deadline, sites), observer)
+    plans = [each.plan for each in outcomes if each.plan is not None]
+    found = standings_of(plans, state_folder())
+    if form == "json":
+        echo(json.dumps([status_json(each) for each in found], indent=2))
+    else:
+        for each in found:
+            echo(render_status(each, paint()))
+    show_errors(outcomes)
+    raise SystemExit(exit_code(outcomes) or (2 if any(each.is_pending for each in found) else 0))

@@ -1,0 +1,59 @@
+"""What stands between an apply and a site that nobody wants: who writes, how much may break, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from ivn_provision.run.state import StateFolder
+
+if TYPE_CHECKING:
+    from ivn_provision.run.saved_plan import SavedPlan
+
+
+class OnFailure(StrEnum):
+    """What becomes of a site when its apply fails or is interrupted half-way."""
+
+    ROLLBACK = "rollback"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """The guards of one run, the same for all its sites.
+
+    `owner` is `user@host`, `command` what was called, `revision` and `dirty` of the fleet's repository.
+    `confirm_within` seconds after its first write a recorder reverts by itself, unless the run ends well before
+    (0: never); with `hold` it stays armed after the proof, until a person confirms. `stopping` is asked
+    between steps.
+    """
+
+    state: StateFolder
+    owner: str
+    command: str = "apply"
+    revision: str = ""
+    dirty: bool = False
+    confirm_within: int = 0
+    hold: bool = False
+    on_failure: OnFailure = OnFailure.ROLLBACK
+    allowances: Mapping[str, int] = field(default_factory=dict)
+    overrides: frozenset[str] = frozenset()
+    targets: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    saved: SavedPlan | None = None
+    fleet_size: int = 0
+    stopping: Callable[[], bool] = lambda: False
+
+    def options(self) -> dict[str, object]:
+        """What of it belongs into a journal."""
+        return {
+            "confirm_within": self.confirm_within,
+            "hold": self.hold,
+            "on_failure": self.on_failure.value,
+            "allow": dict(self.allowances),
+            "override": sorted(self.overrides),
+            "target": list(self.targets),
+            "exclude": list(self.excludes),
+        }

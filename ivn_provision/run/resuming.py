@@ -1,0 +1,181 @@
+"""A run that broke off is finished or reverted: from its journal, and from what is live now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from ivn_provision.drivers.base import Writer
+from ivn_provision.errors import IvnError, StalePlan, StateError
+from ivn_provision.plan.plan import SitePlan
+from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.guards import Guards
+from ivn_provision.run.holding import SiteHold
+from ivn_provision.run.journal import Journal
+from ivn_provision.run.outcomes import SiteOutcome
+from ivn_provision.run.reverting import WayBack
+from ivn_provision.run.saved_plan import spec_digest
+from ivn_provision.run.side_by_side import guarded, side_by_side
+from ivn_provision.run.site_journal import SiteJournal
+from ivn_provision.run.site_plans import close, plan_with
+from ivn_provision.run.story import Story, sites_in, story_of
+from ivn_provision.run.targets import Opener
+from ivn_provision.spec.site import Site
+
+
+class Way(StrEnum):
+    """How a broken run ends on a site."""
+
+    FINISH = "finish"
+    REVERT = "revert"
+
+
+def resume_site(
+    site: Site,
+    opener: Opener,
+    observer: Observer,
+    guards: Guards,
+    journal: Journal,
+    *,
+    way: Way | None = None,
+) -> SiteOutcome:
+    """End a run on a site. `opener.run_id` is that of the run. Raises IvnError; then it can be called again.
+
+    Without `way` it is finished where the site file is still the one of the run and no way back was begun,
+    by us or by the recorder itself; else reverted.
+    """
+    story = story_of(journal.records, site.name)
+    if story.is_over:
+        return SiteOutcome(site.name, run=journal.run)
+    writers = replace(opener, writes_before={site.name: story.writes}).writers(site)
+    try:
+        return _Resume(site, opener, observer, guards, journal=journal, story=story, writers=writers).go(way)
+    finally:
+        close(writers.values())
+
+
+class _Resume:
+    def __init__(
+        self,
+        site: Site,
+        opener: Opener,
+        observer: Observer,
+        guards: Guards,
+        *,
+        journal: Journal,
+        story: Story,
+        writers: Mapping[str, Writer],
+    ) -> None:
+        self.site, self.opener, self.observer, self.guards = site, opener, observer, guards
+        self.records, self.story, self.writers = journal, story, writers
+        self.journal = SiteJournal(journal, guards.state, site.name)
+        self.run = f"{journal.run}-{site.name}"
+
+    def go(self, asked: Way | None) -> SiteOutcome:
+        plan = plan_with(self.site, self.writers.values(), self.opener, self.observer)
+        way = asked or self._way(plan)
+        self.journal.write("resumed", who=self.guards.owner, way=way.value)
+        hold = SiteHold(self.run, self.guards, self.opener, self.journal)
+        hold.take(self.writers)
+        if way is Way.FINISH:
+            return self._finish(plan, hold)
+        return self._revert(hold)
+
+    def _way(self, plan: SitePlan) -> Way:
+        fired = any(
+            each.run == self.run and each.state in {"reverted", "left", "failed"}
+            for facts in plan.facts
+            for each in facts.holding.reverts
+        )
+        same_file = self.story.spec == spec_digest(self.site)
+        back = fired or self.story.reverting or not self.story.began or not same_file
+        return Way.REVERT if back else Way.FINISH
+
+    def _finish(self, plan: SitePlan, hold: SiteHold) -> SiteOutcome:
+        from ivn_provision.run.site_apply import SiteApply, finish
+
+        try:
+            left = self._only_planned(plan)
+        except IvnError:
+            hold.release(self.writers)
+            self.journal.note("site_end", standing="stopped", error="somebody changed the site since")
+            raise
+        shared = SiteApply(
+            self.opener, self.observer, self.guards, self.records, lambda _: True, lambda _, each: each
+        )
+        return finish(shared, self.site, left, self.writers, hold)
+
+    def _only_planned(self, plan: SitePlan) -> SitePlan:
+        """What is left of the run's own changes. Raises StalePlan if it would be more than the run meant."""
+        if self.story.spec != spec_digest(self.site):
+            raise StalePlan(
+                f"the site file of {self.site.name} is not the one of the run any more",
+                where=self.site.path,
+                next_step="`resume RUN --revert` puts the site back; then plan and apply anew",
+            )
+        ours = tuple(each for each in plan.changes if self.story.change_of(each.address) is not None)
+        for change in ours:
+            recorded = self.story.change_of(change.address)
+            assert recorded is not None
+            for each in change.fields:
+                pair = recorded.fields.get(each.name)
+                if change.workable and (pair is None or not self.journal.is_same(change, each, pair[0])):
+                    raise StalePlan(
+                        f"somebody changed {each.name} of {change.address} since the run was planned",
+                        where=str(change.address),
+                        next_step="look with `plan`; then `resume RUN --revert`, or apply anew",
+                    )
+        return replace(plan, changes=ours)
+
+    def _revert(self, hold: SiteHold) -> SiteOutcome:
+        if self.story.began:
+            way = WayBack(
+                self.site,
+                self.run,
+                self.story,
+                self.opener,
+                self.observer,
+                self.guards.state,
+                self.journal,
+            )
+            way.go(self.writers, "resumed")
+        hold.release(self.writers)
+        standing = "reverted" if self.story.began else "refused"
+        self.journal.write("site_end", standing=standing, error="")
+        self.observer.notify(Event(self.site.name, Step.REVERTED))
+        return SiteOutcome(self.site.name, run=self.records.run, reverted=True)
+
+
+def resume_sites(
+    sites: Sequence[Site],
+    opener: Opener,
+    observer: Observer,
+    guards: Guards,
+    journal: Journal,
+    *,
+    way: Way | None = None,
+) -> tuple[SiteOutcome, ...]:
+    """`resume_site` of every site, side by side. What fails on one is its outcome."""
+
+    def resume(site: Site) -> SiteOutcome:
+        return guarded(
+            site.name,
+            lambda: resume_site(site, opener, observer, guards, journal, way=way),
+            lambda error: SiteOutcome(site.name, error=error, run=journal.run),
+        )
+
+    return side_by_side(resume, sites)
+
+
+def chosen_sites(journal: Journal, names: Sequence[str]) -> tuple[str, ...]:
+    """The run's sites that have not ended, or those named. Raises StateError for others."""
+    known = sites_in(journal.records)
+    for name in names:
+        if name not in known:
+            raise StateError(
+                f"run {journal.run} planned nothing for {name}",
+                where=name,
+                next_step=f"see `ivn-provision history show {journal.run}`",
+            )
+    return tuple(names) or tuple(each for each in known if not story_of(journal.records, each).is_over)

@@ -1,0 +1,54 @@
+"""Runs a piece of work on many sites side by side; one dead site never holds up another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from ivn_provision.errors import IvnError, TargetError
+
+WORKERS = 32
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> tuple[Result, ...]:
+    """`work` of every item, in the order given. `work` raises nothing (see `guarded`)."""
+    if len(items) <= 1:
+        return tuple(work(each) for each in items)
+    with ThreadPoolExecutor(max_workers=min(WORKERS, len(items))) as pool:
+        return tuple(pool.map(work, items))
+
+
+def guarded(site: str, work: Callable[[], Result], otherwise: Callable[[IvnError], Result]) -> Result:
+    """A run's outer edge: whatever goes wrong on a site becomes its outcome."""
+    try:
+        return work()
+    except IvnError as error:
+        name_place(error, site)
+        return otherwise(error)
+    except Exception as error:  # noqa: BLE001 - the outer edge: other sites go on, the defect is reported
+        defect = _defect(error)
+        name_place(defect, site)
+        return otherwise(defect)
+
+
+def name_place(error: IvnError, site: str) -> None:
+    """Put the site and, for a target, its endpoint in front of the error's place."""
+    endpoint = error.endpoint if isinstance(error, TargetError) else ""
+    parts = [site, endpoint, error.where]
+    error.where = " ".join(
+        part for part in parts if part and (part == error.where or part not in error.where)
+    )
+
+
+def _defect(error: Exception) -> IvnError:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"
+    return IvnError(
+        f"a defect of ivn-provision: {type(error).__name__} at {place}",
+        next_step="please report it with the version and what you did; nothing more was done on this site",
+    )

@@ -1,0 +1,163 @@
+"""A revert that fires by itself: the tool dies, the network is cut, or nobody confirms."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ivn_provision.errors import LeaseHeld, PlanError
+from ivn_provision.plan.plan import SitePlan
+from ivn_provision.run.confirming import confirm_sites
+from ivn_provision.run.engine import SiteOutcome, apply_sites
+from ivn_provision.run.events import Event, Step
+from ivn_provision.run.journal import Journal, read_run
+from ivn_provision.run.resuming import resume_sites
+from ivn_provision.run.standing import standings_of
+from ivn_provision.run.story import story_of
+from tests.support.crash import SITE, Crashes
+from tests.support.world import Events, World, utc_now
+
+WITHIN = 120
+
+
+@pytest.fixture
+def applied(world: World) -> World:
+    assert world.apply(SITE)[0].error is None
+    return world
+
+
+def other_name(world: World) -> None:
+    """A camera's name: one write on the recorder. The portal's part is a pin's label."""
+    world.edit(SITE, "label: Main Entrance", "label: Front Door")
+
+
+def later(world: World, seconds: int = WITHIN + 30) -> None:
+    """The recorder's clock goes on; its scheduled tasks run when they are due."""
+    machine = world.lab.nvr(SITE).windows
+    machine.system.clock_offset_seconds += seconds
+    end = time.monotonic() + 10
+    while machine.tasks.all() and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(0.3)  # a task leaves the list before it runs
+    machine.system.clock_offset_seconds -= seconds
+
+
+def plan_of(world: World) -> SitePlan:
+    (outcome,) = world.plan(SITE)
+    assert outcome.plan is not None, outcome.error
+    return outcome.plan
+
+
+def confirm(world: World) -> SiteOutcome:
+    (outcome,) = confirm_sites([world.site(SITE)], world.opener(), Events(), world.guards())
+    return outcome
+
+
+def resume(world: World, run: str) -> SiteOutcome:
+    opener = world.opener()
+    opener.run_id = run
+    journal = Journal.reopen(world.state, run, utc_now)
+    try:
+        (outcome,) = resume_sites([world.site(SITE)], opener, Events(), world.guards(), journal)
+    finally:
+        journal.close()
+    return outcome
+
+
+def test_after_a_proof_it_is_disarmed(applied: World) -> None:
+    other_name(applied)
+    (outcome,) = applied.apply(SITE, confirm_within=WITHIN)
+    assert outcome.error is None, outcome.error
+    assert applied.lab.nvr(SITE).windows.tasks.all() == []
+    written = applied.lab.nvr(SITE).configuration_path.read_bytes()
+    later(applied)
+    assert applied.lab.nvr(SITE).configuration_path.read_bytes() == written
+    assert plan_of(applied).is_empty
+
+
+def test_the_tool_dies_and_the_recorder_puts_its_files_back(applied: World) -> None:
+    before = applied.lab.nvr(SITE).configuration_path.read_bytes()
+    other_name(applied)
+    world = applied
+    crashes = Crashes(world, "", "")
+    run = "20261124T101010Z-deadbeef"
+    crashes.killed_after("done", run, confirm_within=WITHIN)
+    assert world.lab.nvr(SITE).configuration_path.read_bytes() != before
+    (waiting,) = world.lab.nvr(SITE).windows.tasks.all()
+    assert waiting.name.startswith("ivn-provision-revert-")
+    later(world)
+    assert world.lab.nvr(SITE).configuration_path.read_bytes() == before
+    assert {each.state for each in world.lab.nvr(SITE).windows.services()} == {"Running"} | (
+        {each.state for each in world.lab.nvr(SITE).windows.services() if each.name == "Spooler"}
+    )
+    outcome = resume(world, run)
+    assert outcome.error is None, outcome.error
+    assert outcome.reverted, "the recorder went back, so the rest does too"
+    assert world.lab.nvr(SITE).configuration_path.read_bytes() == before
+    assert story_of(read_run(world.state, run), SITE).standing == "reverted"
+
+
+def test_the_change_cuts_the_network(applied: World) -> None:
+    """The proof cannot be read any more, and neither can the way back be asked for."""
+    before = applied.lab.nvr(SITE).configuration_path.read_bytes()
+    other_name(applied)
+
+    class Cut:
+        def notify(self, event: Event) -> None:
+            if event.step is Step.PROVING:
+                applied.lab.fault(SITE, "http_500")
+
+    guards = applied.guards(confirm_within=WITHIN)
+    (outcome,) = apply_sites([applied.site(SITE)], applied.opener(3.0), Cut(), guards=guards)
+    assert outcome.error is not None
+    assert "could not be read" in outcome.error.summary
+    later(applied)
+    assert applied.lab.nvr(SITE).configuration_path.read_bytes() == before
+    applied.lab.fault(SITE, "http_500", on=False)
+    ended = resume(applied, outcome.run)
+    assert ended.error is None, ended.error
+    assert ended.reverted
+    assert not any(each.holding.lease for each in plan_of(applied).facts)
+
+
+def test_held_until_a_person_confirms(applied: World) -> None:
+    other_name(applied)
+    (outcome,) = applied.apply(SITE, confirm_within=WITHIN, hold=True)
+    assert outcome.error is None, outcome.error
+    assert outcome.pending_until
+    (standing,) = standings_of([plan_of(applied)], applied.state)
+    assert standing.is_pending
+    assert [each.state for each in standing.reverts] == ["armed"]
+    assert [word for _, word in standing.runs] == ["pending"]
+    (second,) = applied.apply(SITE)
+    assert second.error is None or isinstance(second.error, LeaseHeld), "another writer waits"
+    assert confirm(applied).error is None
+    (standing,) = standings_of([plan_of(applied)], applied.state)
+    assert not standing.is_pending
+    later(applied)
+    assert plan_of(applied).is_empty
+
+
+def test_nobody_confirms(applied: World) -> None:
+    before = applied.lab.nvr(SITE).configuration_path.read_bytes()
+    other_name(applied)
+    (outcome,) = applied.apply(SITE, confirm_within=WITHIN, hold=True)
+    later(applied)
+    assert applied.lab.nvr(SITE).configuration_path.read_bytes() == before
+    late = confirm(applied)
+    assert isinstance(late.error, PlanError)
+    ended = resume(applied, outcome.run)
+    assert ended.error is None, ended.error
+    assert ended.reverted
+
+
+def test_what_a_person_saved_meanwhile_is_not_overwritten(applied: World) -> None:
+    other_name(applied)
+    assert applied.apply(SITE, confirm_within=WITHIN, hold=True)[0].error is None
+    applied.lab.tamper(SITE, "camera", "11", {"name": "11 By hand"})
+    saved = applied.lab.nvr(SITE).configuration_path.read_bytes()
+    later(applied)
+    assert applied.lab.nvr(SITE).configuration_path.read_bytes() == saved
+    (standing,) = standings_of([plan_of(applied)], applied.state)
+    assert [each.state for each in standing.reverts] == ["left"]
