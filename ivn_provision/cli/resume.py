@@ -60,6 +60,8 @@ def command(
     else:
         for each in outcomes:
             echo(_line(each))
+        if not outcomes:
+            echo(f"Run {journal.run}: nothing was left to do.")
     show_errors(outcomes)
     raise SystemExit(exit_code(outcomes))
 

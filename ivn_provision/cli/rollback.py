@@ -154,6 +154,8 @@ def _say(goal: Goal, way: WayTo, site: Site, form: str, *, plan_too: bool) -> No
     from ivn_provision.report.plan_text import render
     from ivn_provision.report.rollback_text import render_lost
 
+    for note in goal.notes:
+        echo(f"warning: {note}", err=True)
     lost = render_lost(way.lost, paint(err=form == "json"))
     if form == "json":
         if lost:

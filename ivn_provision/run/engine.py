@@ -109,7 +109,9 @@ def _prepared(site: Site, apply: SiteApply) -> Prepared:
 def _within_limits(prepared: Sequence[Prepared], guards: Guards) -> None:
     """The run as a whole, and the saved plan used up: from here on it counts as applied."""
     plans = [(each.plan, each.site.limits) for each in prepared if each.plan is not None]
-    if missing := unmatched([plan for plan, _ in plans], (*guards.targets, *guards.excludes)):
+    all_read = len(plans) == len(prepared)  # a glob may be meant for a site that could not be read
+    missing = unmatched([plan for plan, _ in plans], (*guards.targets, *guards.excludes))
+    if all_read and missing is not None:
         raise missing
     check_limits(plans, fleet_size=guards.fleet_size, allowances=guards.allowances)
     if guards.saved is not None and any(each.outcome is None for each in prepared):

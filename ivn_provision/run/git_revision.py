@@ -24,6 +24,7 @@ from ivn_provision.spec.fleet import find_site
 from ivn_provision.spec.site import Origin, Places, Site
 
 if TYPE_CHECKING:
+    from dulwich.objects import Commit
     from dulwich.repo import Repo
 
 _LARGEST = 1024 * 1024
@@ -31,7 +32,8 @@ _LARGEST_FLEET = 64 * _LARGEST
 _MOST_ENTRIES = 50_000
 _DEEPEST = 16
 _SUFFIX = b".yml"
-_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/~^-]{0,199}")
+_REVISION = re.compile(r"([A-Za-z0-9][A-Za-z0-9._/-]{0,199})((?:~[0-9]{0,4}|\^[0-9]?){0,20})")
+_STEP = re.compile(r"([~^])([0-9]*)")
 _NOT_SAFE = "it is not read from a revision; make it a plain file, or roll back to a run or snapshot"
 
 
@@ -41,7 +43,7 @@ def site_at(folder: Path, name: str, revision: str) -> tuple[Site, str]:
     Paths are those that the files would name in the fleet's present folder: secrets stay references, and files
     that they name are read where they are now. Places say `abc1234:PATH`. Raises PlanError, SpecError.
     """
-    if not _REVISION.fullmatch(revision):
+    if not _REVISION.fullmatch(revision) or len(revision) > 200:
         raise PlanError(
             f"{revision[:80]!r} is no name of a git revision", next_step="Give a hash, tag or branch."
         )
@@ -70,16 +72,12 @@ def _put(file: Path, content: bytes) -> None:
 def _read(repository: Path, root: Path, revision: str) -> tuple[str, Mapping[tuple[str, ...], bytes]]:
     """The commit's hash and the fleet's files in it. Raises PlanError."""
     from dulwich.errors import ChecksumMismatch, FileFormatException, NotGitRepository, WrongObjectException
-    from dulwich.objectspec import parse_commit
     from dulwich.repo import Repo
 
     broken = (ChecksumMismatch, FileFormatException, NotGitRepository, WrongObjectException, zlib.error)
     try:
         with Repo(str(repository)) as repo:
-            try:
-                commit = parse_commit(repo, revision.encode())
-            except (KeyError, ValueError) as error:
-                raise _unknown(repository, revision) from error
+            commit = _commit(repo, repository, revision)
             parts = root.relative_to(repository).parts
             return commit.id.decode(), dict(_Reader(repo, revision).fleet(commit.tree, parts))
     except (*broken, KeyError, ValueError, AttributeError, AssertionError, IndexError, OSError) as error:
@@ -88,6 +86,25 @@ def _read(repository: Path, root: Path, revision: str) -> tuple[str, Mapping[tup
             where=str(repository),
             next_step="Check it with `git fsck`; a shallow clone lacks older revisions.",
         ) from error
+
+
+def _commit(repo: Repo, repository: Path, revision: str) -> Commit:
+    """A branch, tag or hash (or the beginning of one), and from there to parents as git writes it: `~2`, `^`."""
+    from dulwich.objectspec import AmbiguousShortId, parse_commit
+
+    named = _REVISION.fullmatch(revision)
+    assert named
+    try:
+        commit = parse_commit(repo, named[1].encode())
+        for sign, number in _STEP.findall(named[2]):
+            count = int(number or 1)
+            if sign == "^" and count:
+                commit = parse_commit(repo, commit.parents[count - 1])
+            for _ in range(count if sign == "~" else 0):
+                commit = parse_commit(repo, commit.parents[0])
+    except (KeyError, ValueError, IndexError, AmbiguousShortId) as error:
+        raise _unknown(repository, revision) from error
+    return commit
 
 
 def _unknown(repository: Path, revision: str) -> PlanError:

@@ -209,9 +209,8 @@ def _waiting(change: Change) -> Iterator[Lost]:
             yield Lost(change.address, each.name, each.reason or "it is set by hand")
 
 
-def not_to_be_made(plan: SitePlan, lost: Iterable[Lost]) -> frozenset[Address]:
-    """Objects that are gone and can only be made anew without what they pointed at: better not at all."""
+def not_to_be_made(plan: SitePlan, lost: Iterable[Lost], adopted: frozenset[Address]) -> frozenset[Address]:
+    """Objects that are gone, and better stay so: without what they pointed at, or of which only a part is known."""
     made = {change.address for change in plan.changes if change.action is Action.CREATE}
-    return frozenset(
-        each.address for each in lost if each.address in made and (each.address.kind, each.name) in _POINTS
-    )
+    blind = {each.address for each in lost if (each.address.kind, each.name) in _POINTS}
+    return frozenset(made & (blind | adopted))

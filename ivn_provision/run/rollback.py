@@ -10,6 +10,7 @@ from ivn_provision.errors import StateError
 from ivn_provision.model.desired import Desired, desired_of
 from ivn_provision.model.resource import Address
 from ivn_provision.plan.plan import SitePlan
+from ivn_provision.run.adopted import adopted_since
 from ivn_provision.run.events import Observer
 from ivn_provision.run.git_revision import site_at
 from ivn_provision.run.journal import runs_of
@@ -30,7 +31,8 @@ _WRITES = frozenset({"intent", "reverting"})
 class Goal:
     """An earlier state. `words` say which, for people; `run` and `revision` are "" where they say nothing.
 
-    `older` is the site as its file said at a git revision.
+    `older` is the site as its file said at a git revision. `adopted`: what is in the snapshot only as
+    far as later runs changed it. `notes` are warnings.
     """
 
     words: str
@@ -38,6 +40,8 @@ class Goal:
     snapshot: Snapshot | None = None
     revision: str = ""
     older: Site | None = None
+    adopted: frozenset[Address] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,7 @@ def goal_of_run(state: StateFolder, site: str, text: str) -> Goal:
             next_step=f"choose another run: see `ivn-provision history {site}`",
         )
     if before:
-        words = f"the state before run {past.run}"
-        return Goal(words, past.run, load(state, here.before))
+        return _goal(state, f"the state before run {past.run}", past.run, here.before)
     if not _is_known(here):
         raise StateError(
             f"nobody knows what run {past.run} left on {site}: it ended {here.standing}, without a proof after "
@@ -73,7 +76,18 @@ def goal_of_run(state: StateFolder, site: str, text: str) -> Goal:
             where=past.run,
             next_step=f"go to the state before it with --to {past.run}^, or end it with `resume {past.run}`",
         )
-    return Goal(f"the state that run {past.run} left", past.run, load(state, here.after))
+    return _goal(state, f"the state that run {past.run} left", past.run, here.after)
+
+
+def _goal(state: StateFolder, words: str, run: str, snapshot: str) -> Goal:
+    """A snapshot that was taken by or after `run`, with what later runs took over."""
+    held = load(state, snapshot)
+    adopted = adopted_since(state, held, run)
+    whole = replace(held, resources={**held.resources, **adopted.found})
+    notes = tuple(
+        f"what run {each} took over is not known: its journal cannot be read" for each in adopted.unread
+    )
+    return Goal(words, run, whole, adopted=frozenset(adopted.found), notes=notes)
 
 
 def _is_known(here: PastSite) -> bool:
@@ -103,7 +117,8 @@ def _last_run(state: StateFolder, site: str) -> str:
 def goal_of_snapshot(state: StateFolder, name: str) -> Goal:
     """Raises StateError."""
     snapshot = load(state, name)
-    return Goal(f"snapshot {name} of {snapshot.at}", snapshot=snapshot)
+    goal = _goal(state, f"snapshot {name} of {snapshot.at}", snapshot.run, name)
+    return replace(goal, run="")
 
 
 def goal_of_revision(folder: Path, site: str, revision: str) -> Goal:
@@ -124,7 +139,7 @@ def way_to(goal: Goal, site: Site, opener: Opener, observer: Observer, state: St
 
     plan = read_plan(site, opener, observer, desired)
     lost = lost_fields(state, site, snapshot, plan)
-    left_out = not_to_be_made(plan, lost)
+    left_out = not_to_be_made(plan, lost, goal.adopted)
     kept = tuple(each for each in plan.changes if each.address not in left_out)
     return WayTo(replace(plan, changes=kept), lost, desired)
 

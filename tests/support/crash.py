@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ivn_provision.run.engine import apply_sites
+from ivn_provision.run.events import Event, Step
 from ivn_provision.run.journal import read_run
 from tests.support.world import World, run_id
 
@@ -30,6 +32,22 @@ class Ending:
     twice: tuple[str, ...]
     leases: tuple[str, ...]
     stderr: str = ""
+
+
+@dataclass
+class _Faulty:
+    """Switches a fault on at the first write."""
+
+    world: World
+    place: str
+    fault: str
+    done: bool = False
+
+    def notify(self, event: Event) -> None:
+        target = "portal" if self.place == "portal" else "nvr"
+        if event.step is Step.WRITING and event.target == target and not self.done:
+            self.done = True
+            self.world.lab.fault(self.place, self.fault)
 
 
 @dataclass
@@ -63,14 +81,41 @@ class Crashes:
         assert outcome.error is None, outcome.error
         self.at = "a"
 
-    def crash(self, *, record: int = 0, moment: str = "after", seconds: float | None = None) -> Ending:
-        """One apply to the other state, killed at a record or after some time, and ended by `resume`."""
+    def crash(
+        self,
+        *,
+        record: int = 0,
+        moment: str = "after",
+        seconds: float | None = None,
+        most_bytes: int = 0,
+    ) -> Ending:
+        """One apply to the other state, killed at a record or after some time, and ended by `resume`.
+
+        `most_bytes`: no file of the tool may be larger, as if its disk was full then.
+        """
         goal = "b" if self.at == "a" else "a"
         self.declare(goal)
         self.runs += 1
         run = run_id(self.runs)
         mark = self._mark()
-        self._killed("apply", run, record, moment, seconds)
+        self._killed("apply", run, record, moment, seconds, "0", str(most_bytes))
+        return self._ended(goal, run, mark)
+
+    def broken(self, place: str, fault: str) -> Ending:
+        """One apply to the other state during which a fault of the lab sets in, and `resume` after it."""
+        goal = "b" if self.at == "a" else "a"
+        self.declare(goal)
+        self.runs += 1
+        run = run_id(self.runs)
+        mark = self._mark()
+        opener = self.world.opener(3.0)
+        opener.run_id = run
+        observer = _Faulty(self.world, place, fault)
+        apply_sites([self.world.site(SITE)], opener, observer, guards=self.world.guards())
+        self.world.lab.fault(place, fault, on=False)
+        return self._ended(goal, run, mark)
+
+    def _ended(self, goal: str, run: str, mark: tuple[int, int]) -> Ending:
         last = self._last(run)
         code, stderr = self._resume(run) if last else (0, "")
         state = self._state(goal)

@@ -1,6 +1,6 @@
 """An apply, or a resume, in a process of its own that ends itself by SIGKILL at a chosen record of its journal.
 
-    python -m tests.support.crash_child FOLDER STATE SITE apply|resume RUN KILL_AT before|after|EVENT [CONFIRM_WITHIN]
+    python -m tests.support.crash_child FOLDER STATE SITE apply|resume RUN KILL_AT before|after|EVENT [CONFIRM_WITHIN [MOST_BYTES]]
 
 KILL_AT counts records from 1; with 0 the first record of EVENT kills, if there is one. The product is not changed for this: the method that writes a
 record is wrapped here.
@@ -9,6 +9,7 @@ record is wrapped here.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -54,6 +55,9 @@ def kill_at(number: int, moment: str) -> None:
 def main() -> int:
     folder, state_path, name, what, run, number, moment = sys.argv[1:8]
     confirm_within = int(sys.argv[8]) if len(sys.argv) > 8 else 0
+    if len(sys.argv) > 9 and int(sys.argv[9]):
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[9]), int(sys.argv[9])))
     kill_at(int(number), moment)
     site = find_site(Path(folder), name)
     state = StateFolder(Path(state_path))

@@ -51,3 +51,26 @@ def test_killed_at_every_record(crashes: Crashes) -> None:
 def test_killed_at_random_moments(crashes: Crashes) -> None:
     for seconds in moments(8, 1.5, seed=20261124):
         check(crashes.crash(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("place", "fault"),
+    [
+        (SITE, "drop-at-receive-once"),
+        (SITE, "lose-at-send-once"),
+        (SITE, "http500-at-command-once"),
+        ("portal", "http_500_after_commit-once"),
+        ("portal", "hang_after_commit-once"),
+        ("portal", "reset"),
+    ],
+)
+def test_the_line_breaks_and_resume_or_the_way_back_ends_it(crashes: Crashes, place: str, fault: str) -> None:
+    """Faults begin at the first write; what lasts is over when `resume` comes."""
+    ending = crashes.broken(place, fault)
+    check(ending)
+
+
+def test_the_disk_of_the_tools_machine_is_full(crashes: Crashes) -> None:
+    """Its files may not grow any more in the middle of the run; with room again, `resume` ends it."""
+    for size in (2_500, 4_000, 5_500):
+        check(crashes.crash(record=0, moment="never", most_bytes=size))

@@ -19,7 +19,7 @@ from tests.support.world import World
 SITE = "lab-0001"
 EVENT = "  - {pin: 2, email: true}\n"
 PIN = "    - {pin: 2, source: soft, camera: 10, event_type: perimeter}\n"
-OURS = {"2 H Door contact", "3 H Gate contact", "3 H Gate", "2 S", "Door forced"}
+OURS = {"2 H Door contact", "3 H Gate contact", "3 H Gate", "2 S", "7 S", "Door forced"}
 WHO = b"a <a@example.invalid>"
 
 
@@ -75,9 +75,9 @@ def foreign_of(world: World) -> list[bytes]:
 def test_a_bad_change_is_undone(world: World, at: Path) -> None:
     applied(at)
     good = (world.folder / f"{SITE}.yml").read_text()
-    world.edit(SITE, EVENT, "  - {pin: 2, email: false}\n")
+    world.edit(SITE, EVENT, "  - {pin: 2, email: false}\n  - {pin: 7, email: true}\n")
     world.edit(SITE, "label: Gate contact", "label: Gate")
-    world.edit(SITE, PIN, f"{PIN}    - {{pin: 3, source: soft, camera: 10, event_type: perimeter}}\n")
+    world.edit(SITE, PIN, PIN + PIN.replace("2", "7"))
     world.edit(SITE, "clip: {", "monitoring: {station: central, account_number: '77'}\n  clip: {")
     bad = applied(at)
     foreign = foreign_of(world)
@@ -86,7 +86,7 @@ def test_a_bad_change_is_undone(world: World, at: Path) -> None:
     assert looked.code == 0, looked.err
     assert "email = false -> true" in looked.out
     assert "monitoring.station" in looked.out
-    assert "Plan: 0 to add, 3 to change, 1 to destroy." in looked.out
+    assert "Plan: 0 to add, 3 to change, 2 to destroy." in looked.out
     assert writes(world) == before
     done = rollback(at, "--to", f"{bad}^")
     assert done.code == 0, done.err
