@@ -243,7 +243,7 @@ def test_another_declared_value_is_not_attested(applied: World) -> None:
     assert data["complete"] is False
     planned = ivn("plan", SITE, "--detailed-exitcode", "--out", "plan.json", cwd=at(applied))
     assert planned.code == 2
-    assert ivn("show", "plan.json", cwd=at(applied)).out == planned.out
+    assert ivn("show", "plan.json", cwd=at(applied)).out.startswith(planned.out)
 
 
 def test_broken_attestations_are_an_error_with_their_place(applied: World) -> None:
