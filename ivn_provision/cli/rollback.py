@@ -94,8 +94,7 @@ def command(
             echo(json.dumps(_document(goal, way, None), indent=2))
         raise SystemExit(_PERSON if _for_a_person(way.lost) else 0)
     opened.desired, opened.file_edits = way.desired, file_edits
-    said = f"rollback {_asked(run, snapshot, revision)}"
-    outcomes = run_apply([site], opened, guarding, asks=asks, command=said)
+    outcomes = run_apply([site], opened, guarding, asks=asks, command=f"rollback {goal.asked}")
     if form == "json":
         echo(json.dumps(_document(goal, way, outcomes), indent=2))
     else:
@@ -112,12 +111,6 @@ def _check(run: str | None, snapshot: str | None, revision: str | None) -> None:
             "rollback needs one of --to, --to-snapshot and --to-rev",
             next_step="`--to last^` undoes the last run on the site; `history SITE` shows all of them.",
         )
-
-
-def _asked(run: str | None, snapshot: str | None, revision: str | None) -> str:
-    if run is not None:
-        return f"--to {run}"
-    return f"--to-snapshot {snapshot}" if snapshot is not None else f"--to-rev {revision}"
 
 
 def _goal(site: Site, folder: Path, run: str | None, snapshot: str | None, revision: str | None) -> Goal:

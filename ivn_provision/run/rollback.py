@@ -29,13 +29,14 @@ _WRITES = frozenset({"intent", "reverting"})
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """An earlier state. `words` say which, for people; `run` and `revision` are "" where they say nothing.
+    """An earlier state. `words` say which, for people, and `asked` on the command line; `run` and `revision` are "" where they say nothing.
 
     `older` is the site as its file said at a git revision. `adopted`: what is in the snapshot only as
     far as later runs changed it. `notes` are warnings.
     """
 
     words: str
+    asked: str
     run: str = ""
     snapshot: Snapshot | None = None
     revision: str = ""
@@ -68,7 +69,8 @@ def goal_of_run(state: StateFolder, site: str, text: str) -> Goal:
             next_step=f"choose another run: see `ivn-provision history {site}`",
         )
     if before:
-        return _goal(state, f"the state before run {past.run}", past.run, here.before)
+        words = f"the state before run {past.run}", f"--to {past.run}^"
+        return _goal(state, words, past.run, here.before)
     if not _is_known(here):
         raise StateError(
             f"nobody knows what run {past.run} left on {site}: it ended {here.standing}, without a proof after "
@@ -76,10 +78,11 @@ def goal_of_run(state: StateFolder, site: str, text: str) -> Goal:
             where=past.run,
             next_step=f"go to the state before it with --to {past.run}^, or end it with `resume {past.run}`",
         )
-    return _goal(state, f"the state that run {past.run} left", past.run, here.after)
+    words = f"the state that run {past.run} left", f"--to {past.run}"
+    return _goal(state, words, past.run, here.after)
 
 
-def _goal(state: StateFolder, words: str, run: str, snapshot: str) -> Goal:
+def _goal(state: StateFolder, words: tuple[str, str], run: str, snapshot: str) -> Goal:
     """A snapshot that was taken by or after `run`, with what later runs took over."""
     held = load(state, snapshot)
     adopted = adopted_since(state, held, run)
@@ -87,7 +90,7 @@ def _goal(state: StateFolder, words: str, run: str, snapshot: str) -> Goal:
     notes = tuple(
         f"what run {each} took over is not known: its journal cannot be read" for each in adopted.unread
     )
-    return Goal(words, run, whole, adopted=frozenset(adopted.found), notes=notes)
+    return Goal(*words, run=run, snapshot=whole, adopted=frozenset(adopted.found), notes=notes)
 
 
 def _is_known(here: PastSite) -> bool:
@@ -117,14 +120,16 @@ def _last_run(state: StateFolder, site: str) -> str:
 def goal_of_snapshot(state: StateFolder, name: str) -> Goal:
     """Raises StateError."""
     snapshot = load(state, name)
-    goal = _goal(state, f"snapshot {name} of {snapshot.at}", snapshot.run, name)
+    words = f"snapshot {name} of {snapshot.at}", f"--to-snapshot {name}"
+    goal = _goal(state, words, snapshot.run, name)
     return replace(goal, run="")
 
 
 def goal_of_revision(folder: Path, site: str, revision: str) -> Goal:
     """What the site's file said at a git revision. Raises PlanError, SpecError."""
     older, commit = site_at(folder, site, revision)
-    return Goal(f"the site file at {revision} ({commit[:12]})", revision=commit, older=older)
+    words = f"the site file at {revision} ({commit[:12]})"
+    return Goal(words, f"--to-rev {commit}", revision=commit, older=older)
 
 
 def way_to(goal: Goal, site: Site, opener: Opener, observer: Observer, state: StateFolder) -> WayTo:

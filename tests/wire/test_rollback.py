@@ -11,8 +11,9 @@ from dulwich import porcelain
 from dulwich.repo import Repo
 
 from ivn_provision.drivers.xprotect_e.xml_document import parse
-from ivn_provision.run.journal import runs_of
+from ivn_provision.run.journal import read_run, runs_of
 from ivn_provision.run.past import past_of
+from ivn_provision.run.story import story_of
 from tests.support.command import Ran, ivn
 from tests.support.world import World
 
@@ -97,6 +98,10 @@ def test_a_bad_change_is_undone(world: World, at: Path) -> None:
     assert is_as_declared(world)
     assert foreign_of(world) == foreign
     assert runs_of(world.state)[0].command == f"rollback --to {bad}^"
+    story = story_of(read_run(world.state, runs_of(world.state)[0].run), SITE)
+    assert story.spec == "", (
+        "no site file says this state: resume puts a broken rollback back, never finishes it by the file"
+    )
 
 
 def test_a_run_can_be_gone_forward_to_again(world: World, at: Path) -> None:
