@@ -39,13 +39,13 @@ class State:
     foreign: frozenset[Foreign]
 
 
-def site_text(chance: random.Random, base: str) -> str:
-    """A site file with other values than `base` in everything that the lab's layout and the portal manage."""
+def site_text(chance: random.Random, base: str, most: int) -> str:
+    """A site file with other values than `base` in what the lab's layout and the portal manage; of `most` cameras."""
     head = base[: base.index("\ncameras:")]
     tail = base[base.index("\nacceptance:") :]
     mail = base[base.index("\nmail:") : base.index("\nalarms:")]
     hardware = [line.strip() for line in base.splitlines() if line.strip().startswith("hardware: {")]
-    hardware = chance.sample(hardware, chance.randint(1, len(hardware)))
+    hardware = chance.sample(hardware, chance.randint(1, min(most, len(hardware))))
     numbers = chance.sample(range(1, 40), len(hardware))
     pins = chance.sample(range(1, 40), chance.randint(0, len(hardware)))
     soft = chance.sample(range(40, 60), chance.randint(0, 3))
@@ -121,6 +121,7 @@ class Journey:
     def __init__(self, world: World, seed: int) -> None:
         self.world, self.chance = world, random.Random(seed)
         self.base = (world.folder / f"{NAME}.yml").read_text(encoding="utf-8")
+        self.cameras = 1  # the first state leaves a camera that a later one takes over
         self.foreign = self._foreign()
         assert len(self.foreign) == len(FOREIGN)
 
@@ -131,7 +132,7 @@ class Journey:
     def any_site(self) -> Site:
         """A random site that the tool's own rules accept."""
         for _ in range(50):
-            text = site_text(self.chance, self.base)
+            text = site_text(self.chance, self.base, most=self.cameras)
             try:
                 return self.declare(text)
             except SpecError as error:
@@ -140,6 +141,7 @@ class Journey:
 
     def advance(self) -> State:
         site = self.any_site()
+        self.cameras = 99
         outcome = self._apply(site, self.world.opener())
         assert outcome.proof is not None
         proof = outcome.proof
