@@ -37,10 +37,8 @@ def guarded(site: str, work: Callable[[], Result], otherwise: Callable[[IvnError
 def name_place(error: IvnError, site: str) -> None:
     """Put the site and, for a target, its endpoint in front of the error's place."""
     endpoint = error.endpoint if isinstance(error, TargetError) else ""
-    parts = [site, endpoint, error.where]
-    error.where = " ".join(
-        part for part in parts if part and (part == error.where or part not in error.where)
-    )
+    before = [part for part in (site, endpoint) if part and part not in error.where]
+    error.where = " ".join([*before, error.where]).strip()
 
 
 def _defect(error: Exception) -> IvnError:

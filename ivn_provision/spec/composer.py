@@ -23,6 +23,7 @@ UNTAGGED = ""
 MAX_DEPTH = 64
 _SAFE_DEPTH = 1000
 """What libyaml's composer may recurse in C without harm."""
+_SCANNED_TOO_DEEP = "maximum nesting depth"
 
 
 class TooDeep(Exception):
@@ -65,7 +66,14 @@ def compose(text: str) -> yaml.Node | None:
     Up to `MAX_DEPTH` nothing is refused here; above, only what might be harmful.
     """
     composer = _Composer if _most_levels(text) <= _SAFE_DEPTH else _Counting
-    node: yaml.Node | None = composer(text).get_single_node()
+    try:
+        node: yaml.Node | None = composer(text).get_single_node()
+    except yaml.MarkedYAMLError as problem:
+        if _SCANNED_TOO_DEEP not in (problem.problem or "") or problem.problem_mark is None:
+            raise
+        # the scanner of PyYAML 6.0.4 looks ahead and refuses first: up to there our own limit says where
+        _Counting(text[: problem.problem_mark.index]).get_single_node()
+        raise
     return node
 
 

@@ -19,6 +19,7 @@ from ivn_provision.spec.rules import (  # noqa: F401 - imported to register thei
     endpoints,
     events,
     generic,
+    limits,
     mail,
     names,
     pins,

@@ -61,6 +61,23 @@ def maintenance_window(context: Context) -> Iterator[Finding]:
 
 
 @rule(
+    "IVN091",
+    "window-has-time-zone",
+    Severity.ERROR,
+    title="A maintenance window has a time zone to be judged by",
+    requirements=("tool maintenance.window",),
+)
+def window_has_time_zone(context: Context) -> Iterator[Finding]:
+    """The window is the site's local time. Without `time_zone` every apply of the site is refused."""
+    if context.site.maintenance_window is not None and context.site.time_zone is None:
+        yield Finding(
+            "/maintenance/window",
+            "the maintenance window cannot be judged: the site has no time_zone",
+            "declare time_zone, such as America/New_York",
+        )
+
+
+@rule(
     "IVN072",
     "acceptance-pins",
     Severity.ERROR,
