@@ -22,3 +22,12 @@ def world(tmp_path: Path) -> Iterator[World]:
     """A lab with one fresh site, `lab-0001`."""
     with started(tmp_path) as running:
         yield running
+
+
+SLOW_FIRST = ("test_crash.py", "test_agent_cases.py", "test_wheel.py", "test_rollback.py", "test_interrupts.py")
+"""Files that take long: on several cores they must not be the last that one core works on alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first; otherwise the order stays."""
+    items.sort(key=lambda item: item.path.name not in SLOW_FIRST)
