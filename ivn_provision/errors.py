@@ -21,6 +21,7 @@
         ├── ProtocolFault                   an answer that is not what the protocol says
         ├── Uncertain                       the line broke while the target was writing
         ├── LeaseHeld                       somebody else writes to the site
+        ├── RevertFired                     the recorder put the earlier state back by itself
         ├── Conflict                        live changed since it was read: nothing was written
         └── Refused                         the target will not do it (in use, forbidden, invalid)
 
@@ -170,6 +171,10 @@ class LeaseHeld(TargetError):
         self.owner = owner
         self.run = run
         self.expires_at = expires_at
+
+
+class RevertFired(TargetError):
+    """The recorder has put the earlier state back by itself, or tried to: what the run wrote does not stay."""
 
 
 class Conflict(TargetError):

@@ -72,16 +72,16 @@ def command(
     """
     from ivn_provision.cli.attest import ask_all, read_form
 
+    saved = saved_plan(names)
+    if saved is not None:
+        names, guarding = _as_saved(saved, guarding)
+    sites = load_sites(folder, names)
     asks = not auto_approve
     if asks and (form == "json" or not sys.stdin.isatty()):
         raise UsageProblem(
             "apply asks before it writes, and there is nobody to ask here",
             next_step="Look at `plan` first, then give --auto-approve.",
         )
-    saved = saved_plan(names)
-    if saved is not None:
-        names, guarding = _as_saved(saved, guarding)
-    sites = load_sites(folder, names)
     opened = opener(deadline, sites)
     opened.file_edits = file_edits
     recorder = read_form(attest, sites, opened) if attest is not None else None

@@ -25,6 +25,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 OVERRIDES = ("window", "armed", "incident", "lease")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SHORTEST, _LONGEST = 60, 86400
+SHORTEST_KEY = 32
 _OWNER = re.compile(r"[^A-Za-z0-9._@+-]")
 
 
@@ -87,7 +88,13 @@ def state_folder() -> StateFolder:
     """`.ivn` of the working directory; its key may come from the environment, where machines share it."""
     from ivn_provision.run.state import StateFolder
 
-    return StateFolder(Path(".ivn"), os.environ.get("IVN_PROVISION_KEY", "").encode())
+    key = os.fsencode(os.environ.get("IVN_PROVISION_KEY", ""))
+    if key and len(key) < SHORTEST_KEY:
+        raise UsageProblem(
+            f"IVN_PROVISION_KEY is shorter than {SHORTEST_KEY} characters: what it seals could be guessed",
+            next_step="Make one with `openssl rand -hex 32`, and give it to all machines that share plans or journals.",
+        )
+    return StateFolder(Path(".ivn"), key)
 
 
 def utc_now() -> datetime:

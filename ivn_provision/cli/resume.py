@@ -78,7 +78,7 @@ def _resumed(
     from ivn_provision.cli.guarding import guards_of
     from ivn_provision.cli.interrupts import interrupts
     from ivn_provision.cli.progress import progress
-    from ivn_provision.run.resuming import chosen_sites, resume_sites
+    from ivn_provision.run.resuming import as_the_run, chosen_sites, resume_sites
     from ivn_provision.spec.fleet import find_site
 
     sites = tuple(find_site(folder, name) for name in chosen_sites(journal, names))
@@ -86,23 +86,29 @@ def _resumed(
     opened.run_id, opened.file_edits = journal.run, file_edits
     with interrupts() as stop, progress(len(sites)) as observer:
         guards = guards_of(sites, command="resume", stopping=stop.stopping)
-        return resume_sites(sites, opened, observer, guards, journal, way=way)
+        return resume_sites(sites, opened, observer, as_the_run(guards, journal), journal, way=way)
 
 
 def _line(outcome: SiteOutcome) -> str:
+    if outcome.reverted:
+        rest = ", but for what somebody changed since" if outcome.error is not None else ""
+        return f"{outcome.site}: reverted. It was read again and is as it was before the run{rest}."
+    if _is_finished(outcome):
+        return f"{outcome.site}: finished. It was read again and is as declared."
     if outcome.error is not None:
         return f"{outcome.site}: not ended yet."
-    if outcome.proof is not None:
-        return f"{outcome.site}: finished. It was read again and is as declared."
-    if outcome.reverted:
-        return f"{outcome.site}: reverted. It was read again and is as it was before the run."
     return f"{outcome.site}: nothing was left to do."
+
+
+def _is_finished(outcome: SiteOutcome) -> bool:
+    """Proven: what may be left then is for a person (exit code 4)."""
+    return outcome.proof is not None and not outcome.reverted and not outcome.proof.workable
 
 
 def _json(outcome: SiteOutcome) -> dict[str, object]:
     return {
         "site": outcome.site,
-        "finished": outcome.proof is not None and outcome.error is None,
+        "finished": _is_finished(outcome),
         "reverted": outcome.reverted,
         "error": outcome.error.summary if outcome.error else None,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import sys
@@ -38,11 +39,21 @@ sites_option = click.option(
     type=click.Path(path_type=Path),
     help="The folder of the fleet.",
 )
+
+
+def _number(value: float) -> float:
+    """`nan` passes every range."""
+    if math.isnan(value):
+        raise click.BadParameter("not a number of seconds")
+    return value
+
+
 deadline_option = click.option(
     "--deadline",
     default=60.0,
     show_default=True,
-    type=click.FloatRange(min=0.5),
+    type=click.FloatRange(min=0.5, max=3600),
+    callback=lambda _context, _option, value: _number(value),
     help="Seconds that one operation on a target may take.",
 )
 

@@ -75,8 +75,11 @@ class Writer(Reader, Protocol):
         """
         ...
 
-    def release(self, run: str) -> None:
-        """Give the run's lease back and disarm its reverts: what it wrote stays. Nothing held is no error."""
+    def release(self, run: str, *, stays: bool = True) -> None:
+        """Give the run's lease back and disarm its reverts. Nothing held is no error.
+
+        `stays`: what the run wrote is to stay. Raises RevertFired where it did not; then nothing is given back.
+        """
         ...
 
     def put_back(self, run: str) -> bool:

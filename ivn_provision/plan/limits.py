@@ -7,8 +7,9 @@ recording server restarts none of its cameras records.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ivn_provision.errors import LimitExceeded, UsageProblem
 from ivn_provision.model.resource import Value
@@ -83,46 +84,54 @@ def _blind_pins(plan: SitePlan) -> list[str]:
 def check_limits(
     plans: Sequence[tuple[SitePlan, Limits]], *, fleet_size: int, allowances: Mapping[str, int]
 ) -> None:
-    """Raises LimitExceeded for the first limit that the run would pass, and is not allowed to by its number.
+    """Raises LimitExceeded with all limits that the run would pass and is not allowed to by their numbers.
 
     A limit of a site is passed by the number of the run's worst site.
     """
     touched = [(plan, limits) for plan, limits in plans if plan.workable]
+    over = [each for each in _over(touched, fleet_size) if allowances.get(each.kind) != each.number]
+    if not over:
+        return
+    raise LimitExceeded(
+        f"{'; '.join(_words(each, allowances) for each in over)}; nothing was written",
+        where=over[0].site if len({each.site for each in over}) == 1 else "",
+        next_step="look at the plan; if that is meant, give "
+        + " ".join(f"--allow {each.kind}={each.number}" for each in over),
+    )
+
+
+class _Over(NamedTuple):
+    """A limit that is passed; `site` is the worst one, "" for the run as a whole."""
+
+    kind: str
+    number: int
+    limit: int
+    site: str = ""
+
+
+def _over(touched: Sequence[tuple[SitePlan, Limits]], fleet_size: int) -> Iterator[_Over]:
+    """The strictest of the sites' limits of a run counts: they come from fleet.yml, and are the same then."""
     if not touched:
         return
+    reaches = [(reach_of(plan), limits, plan.site) for plan, limits in touched]
     for kind in ("deletes", "cameras_stopped", "outage_seconds", "pins_without_video"):
-        counts = [
-            (getattr(reach_of(plan), kind), getattr(limits, kind), plan.site) for plan, limits in touched
-        ]
-        over = [(count, limit, site) for count, limit, site in counts if count > limit]
-        if over:
-            _check(kind, *max(over), allowances=allowances)
-    _check_run(touched, fleet_size, allowances)
-
-
-def _check_run(
-    touched: Sequence[tuple[SitePlan, Limits]], fleet_size: int, allowances: Mapping[str, int]
-) -> None:
-    """The strictest of the sites' limits counts: they come from fleet.yml, and are the same then."""
+        counts = [(getattr(reach, kind), getattr(limits, kind), site) for reach, limits, site in reaches]
+        if over := [each for each in counts if each[0] > each[1]]:
+            yield _Over(kind, *max(over))
     count = len(touched)
     most = min(limits.sites for _, limits in touched)
     if count > most:
-        _check("sites", count, most, "", allowances=allowances)
+        yield _Over("sites", count, most)
     share = -(-100 * count // fleet_size) if fleet_size else 0
     most = min(limits.fleet_percent for _, limits in touched)
     if count > FREE_SITES and share > most:
-        _check("fleet_percent", share, most, "", allowances=allowances)
+        yield _Over("fleet_percent", share, most)
 
 
-def _check(kind: str, count: int, limit: int, site: str, *, allowances: Mapping[str, int]) -> None:
-    if allowances.get(kind) == count:
-        return
+def _words(over: _Over, allowances: Mapping[str, int]) -> str:
+    kind = over.kind
     given = f" (--allow {kind}={allowances[kind]} is another number)" if kind in allowances else ""
-    raise LimitExceeded(
-        f"{count} {KINDS[kind]}, the limit is {limit}{given}; nothing was written",
-        where=site,
-        next_step=f"look at the plan; if that is meant, give --allow {kind}={count}",
-    )
+    return f"{over.number} {KINDS[kind]}, the limit is {over.limit}{given}"
 
 
 def parse_allowances(texts: Sequence[str]) -> dict[str, int]:

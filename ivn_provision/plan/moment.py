@@ -32,16 +32,15 @@ def check_moment(
             "",
         ),
     }
-    used = []
-    for name, problem in problems.items():
-        if problem and name not in overrides:
-            raise LimitExceeded(
-                f"{plan.site} may not be changed now: {problem}; nothing was written",
-                where=plan.site,
-                next_step=f"wait; or give --override {name}, which is logged",
-            )
-        used += [name] if problem else []
-    return tuple(used)
+    standing = [name for name, problem in problems.items() if problem]
+    against = [name for name in standing if name not in overrides]
+    if against:
+        raise LimitExceeded(
+            f"{plan.site} may not be changed now: {'; '.join(problems[name] for name in against)}; nothing was written",
+            where=plan.site,
+            next_step=f"wait; or give {' '.join(f'--override {name}' for name in against)}, which is logged",
+        )
+    return tuple(standing)
 
 
 def _outside(window: str | None, time_zone: str | None, now: datetime) -> str:

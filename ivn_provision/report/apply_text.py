@@ -39,7 +39,8 @@ def _pending(outcome: SiteOutcome, paint: Paint) -> str:
     head = paint("Pending:", "bold", "yellow")
     return (
         f"{head} the recorder of {site} puts the earlier state back at {outcome.pending_until}, "
-        f"unless you run: ivn-provision confirm {site}"
+        f"unless you run: ivn-provision confirm {site}\n"
+        f"  To undo it now: ivn-provision resume {outcome.run} --revert"
     )
 
 

@@ -18,6 +18,7 @@ def runs_json(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
             "who": each.who,
             "command": each.command,
             "revision": each.revision,
+            "dirty": each.dirty,
             "sites": dict(each.sites),
             "error": each.error,
         }

@@ -35,7 +35,8 @@ def _summary(run: RunSummary, paint: Paint, site: str) -> Iterator[str]:
     if not run.at:
         yield f"{paint(run.run, 'bold')}  {NO_RECORD}"
         return
-    said = [run.at, run.who, run.command, f"from {run.revision[:12]}" if run.revision else ""]
+    changes = "+changes" if run.dirty else ""
+    said = [run.at, run.who, run.command, f"from {run.revision[:12]}{changes}" if run.revision else ""]
     yield f"{paint(run.run, 'bold')}  " + "  ".join(safe(each) for each in said if each)
     for name, standing in run.sites.items():
         if site in {"", name}:
@@ -131,9 +132,8 @@ def _told(record: Record) -> str:
 
 def _batch(node: Node) -> str:
     count = len(node["addresses"].items())
-    return (
-        f"{node['target'].text()}: batch {node['batch'].value} of {count} object{'' if count == 1 else 's'}"
-    )
+    objects = f"{count} object{'' if count == 1 else 's'}"
+    return f"{node['target'].text()}: batch {node['batch'].value}, {objects},"
 
 
 def _failed(node: Node) -> str:
@@ -153,7 +153,7 @@ def _end(node: Node) -> str:
 _WORDS: Mapping[str, Callable[[Node], Any]] = {
     "hold": lambda node: f"{node['target'].text()}: takes the lease, until {node['until'].text()}",
     "held": lambda node: f"{node['target'].text()}: has the lease",
-    "intent": lambda node: f"{_batch(node)} begins",
+    "intent": lambda node: f"{_batch(node)} is begun",
     "done": lambda node: f"{_batch(node)} is written",
     "failed": _failed,
     "proof": lambda node: f"read again: {node['left'].value} of its changes left to make",

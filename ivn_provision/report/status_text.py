@@ -27,7 +27,7 @@ def _leases(standing: Standing, paint: Paint) -> list[str]:
 def _reverts(standing: Standing, paint: Paint) -> list[str]:
     words = {
         "armed": "armed",
-        "prepared": "kept, no time set",
+        "prepared": "what was there before is kept; it goes back only when asked",
         "reverted": "has put the earlier state back",
         "left": "put nothing back: somebody changed the files since",
         "failed": paint("failed", "red"),
@@ -48,11 +48,32 @@ def _alarm(standing: Standing) -> list[str]:
 
 
 def _runs(standing: Standing) -> list[str]:
+    here = {f"{run}-{standing.site}" for run, _ in standing.runs}
+    elsewhere = {lease.run: lease.owner for _, lease in standing.leases if lease.expired}
     return [
-        f"run {run}: {word}. End it with `ivn-provision "
-        + (f"confirm {safe(standing.site)}`" if word == "pending" else f"resume {run}`")
-        for run, word in standing.runs
+        *(f"run {run}: {word}. {_way_on(standing, run, word)}" for run, word in standing.runs),
+        *(
+            f"run {safe(name)} did not end: `ivn-provision resume {safe(name.removesuffix(f'-{standing.site}'))}` "
+            f"where it was made ({safe(owner)})"
+            for name, owner in elsewhere.items()
+            if name not in here
+        ),
     ]
+
+
+def _way_on(standing: Standing, run: str, word: str) -> str:
+    name = f"{run}-{standing.site}"
+    fired = any(
+        each.run == name and each.state in {"reverted", "left", "failed"} for each in standing.reverts
+    )
+    if word != "pending" or fired:
+        return f"End it with `ivn-provision resume {run}`"
+    if not any(lease.run == name for _, lease in standing.leases):
+        return f"Nothing of it is held any more. End it with `ivn-provision resume {run}`"
+    return (
+        f"Keep it with `ivn-provision confirm {safe(standing.site)}`, "
+        f"undo it with `ivn-provision resume {run} --revert`"
+    )
 
 
 def status_json(standing: Standing) -> dict[str, Any]:

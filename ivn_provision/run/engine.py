@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from ivn_provision.errors import IvnError, StateError
+from ivn_provision.errors import IvnError, StateError, UsageProblem
 from ivn_provision.plan.limits import check_limits
 from ivn_provision.plan.select import unmatched
 from ivn_provision.run.events import Event, Observer, Step
@@ -119,8 +119,8 @@ def _within_limits(prepared: Sequence[Prepared], guards: Guards) -> None:
 
 
 def _refused(prepared: Prepared, error: IvnError) -> Prepared:
-    """A site of a run that may not go on: nothing of it is written."""
-    if prepared.outcome is not None:
+    """A site of a run that may not go on: nothing of it is written. A run that was called wrongly has none."""
+    if prepared.outcome is not None and not isinstance(error, UsageProblem):
         return prepared
     close(prepared.writers.values())
     own = _copy(error)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ivn_provision.run.state import StateFolder
+from ivn_provision.strict_json import Node
 
 if TYPE_CHECKING:
     from ivn_provision.run.saved_plan import SavedPlan
@@ -18,6 +20,9 @@ class OnFailure(StrEnum):
 
     ROLLBACK = "rollback"
     STOP = "stop"
+
+
+_ON_FAILURE = re.compile("rollback|stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,18 @@ class Guards:
     saved: SavedPlan | None = None
     fleet_size: int = 0
     stopping: Callable[[], bool] = lambda: False
+
+    def as_of(self, begin: Node) -> Guards:
+        """These with what the run that is resumed was given. `begin` is its first record. Raises WrongShape."""
+        options = begin["options"]
+        return replace(
+            self,
+            confirm_within=options["confirm_within"].integer(0, 86400),
+            hold=options["hold"].flag(),
+            on_failure=OnFailure(options["on_failure"].text(_ON_FAILURE, "rollback or stop")),
+            targets=tuple(each.text() for each in options["target"].items()),
+            excludes=tuple(each.text() for each in options["exclude"].items()),
+        )
 
     def options(self) -> dict[str, object]:
         """What of it belongs into a journal."""

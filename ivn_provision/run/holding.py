@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from ivn_provision.drivers.base import Hold, Writer
-from ivn_provision.errors import IvnError, LeaseHeld
+from ivn_provision.errors import IvnError, LeaseHeld, RevertFired
 from ivn_provision.run.guards import Guards
 from ivn_provision.run.site_journal import SiteJournal
 from ivn_provision.run.targets import Opener
@@ -16,6 +16,8 @@ from ivn_provision.run.targets import Opener
 LONGEST_STEPS = 4
 """Operations on a target that an apply may need between two renewals: write, proof, the way back, its proof."""
 SPARE_SECONDS = 60
+WAITS = " (waits for confirm)"
+"""Behind the owner of a lease whose run is proven and waits for a person."""
 
 
 def lease_seconds(guards: Guards, opener: Opener) -> int:
@@ -53,14 +55,26 @@ class SiteHold:
         if writer.target != "nvr":
             writer.hold(self._hold())
 
-    def release(self, writers: Mapping[str, Writer]) -> None:
-        """Every target gives its lease back and disarms. Raises the first error after all were asked."""
+    def wait(self, writers: Mapping[str, Writer]) -> None:
+        """The leases say from now on that the run waits for a person: so it can be confirmed from anywhere."""
+        hold = self._hold()
+        for target in self.held:
+            writers[target].hold(replace(hold, owner=f"{hold.owner}{WAITS}"))
+
+    def release(self, writers: Mapping[str, Writer], *, stays: bool = True) -> None:
+        """Every target gives its lease back and disarms. Raises the first error after all were asked.
+
+        Where a recorder may still go back by itself, nothing else is given back: the other targets' leases are
+        what the next command finds. `stays`: see Writer.release.
+        """
         first: IvnError | None = None
-        for target in list(self.held):
+        for target in sorted(self.held):
             self.journal.note("release", target=target)
             try:
-                _twice(writers[target], self.run)
+                _twice(writers[target], self.run, stays=stays)
             except IvnError as error:
+                if isinstance(error, RevertFired) or (target == "nvr" and self.guards.confirm_within):
+                    raise
                 first = first or error
             else:
                 self.held.remove(target)
@@ -74,14 +88,14 @@ class SiteHold:
 
     def _drop(self, writers: Mapping[str, Writer]) -> None:
         with suppress(IvnError):  # the error that led here says more; a lease ends by itself
-            self.release(writers)
+            self.release(writers, stays=False)
 
 
-def _twice(writer: Writer, run: str) -> None:
+def _twice(writer: Writer, run: str, *, stays: bool) -> None:
     """To release again does no harm, and a lease that stays keeps others waiting."""
     try:
-        writer.release(run)
-    except LeaseHeld:
+        writer.release(run, stays=stays)
+    except (LeaseHeld, RevertFired):
         raise
     except IvnError:
-        writer.release(run)
+        writer.release(run, stays=stays)

@@ -49,6 +49,7 @@ class RunSummary:
     revision: str = ""
     sites: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
+    dirty: bool = False
 
 
 class Journal:
@@ -291,7 +292,8 @@ def _summary(state: StateFolder, run: str) -> RunSummary:
             return RunSummary(run, records[0].at, sites=sites)
         begin = Node(records[0].data)
         who, command, revision = (begin[name].text() for name in ("who", "command", "revision"))
-        return RunSummary(run, records[0].at, who, command, revision, sites)
+        dirty = begin["dirty"].flag()
+        return RunSummary(run, records[0].at, who, command, revision, sites, dirty=dirty)
     except StateError as error:
         return RunSummary(run, error=f"{error.summary} ({error.where})")
     except WrongShape as error:

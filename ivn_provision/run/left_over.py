@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Lock
 
 from ivn_provision.errors import LeaseHeld, PersonNeeded, StateError
-from ivn_provision.model.live import Lease
+from ivn_provision.model.live import Lease, Revert
 from ivn_provision.plan.plan import SitePlan
 from ivn_provision.run.events import Observer
 from ivn_provision.run.guards import Guards
+from ivn_provision.run.holding import WAITS
 from ivn_provision.run.journal import Journal, read_run, standing_of
-from ivn_provision.run.resuming import Way, resume_site
+from ivn_provision.run.resuming import FIRED, Way, resume_site
 from ivn_provision.run.targets import Opener
 from ivn_provision.spec.site import Site
 
 TAKE_OVER = "lease"
+_ENDING: dict[str, Lock] = {}
+"""By run: a process that applies many sites ends one broken run site by site."""
 
 
 def settle(
@@ -25,16 +29,43 @@ def settle(
     Raises LeaseHeld if another run holds the site now, and PersonNeeded if a run expired whose journal is
     on another machine.
     """
-    for lease in _leases(plan, f"{opener.run_id}-{site.name}"):
+    own = f"{opener.run_id}-{site.name}"
+    for lease in _leases(plan, own):
         run = lease.run.removesuffix(f"-{site.name}")
-        if not lease.expired and not _died_here(run, site, guards):
-            raise _held(site, lease)
-        if _ended(run, site, opener, observer, guards):
-            journal.append("override", site.name, kind="expired run", reason=f"{run} was ended first")
-            return True
+        with _ENDING.setdefault(run, Lock()):  # the sites of one broken run share its journal
+            if not lease.expired and not _died_here(run, site, guards, fired=_has_fired(plan, lease.run)):
+                raise _held(site, lease)
+            if _ended(run, site, opener, observer, guards):
+                journal.append("override", site.name, kind="broken run", reason=f"{run} was ended first")
+                return True
         if TAKE_OVER not in guards.overrides:
             raise _elsewhere(site, lease, run)
         journal.append("override", site.name, kind=TAKE_OVER, reason=f"{run} of {lease.owner} had expired")
+    return _without_lease(site, plan, own, opener, observer, guards=guards, journal=journal)
+
+
+def _without_lease(
+    site: Site,
+    plan: SitePlan,
+    own: str,
+    opener: Opener,
+    observer: Observer,
+    *,
+    guards: Guards,
+    journal: Journal,
+) -> bool:
+    """A recorder that goes back, or has gone back, of a run whose leases are gone: the portal goes back too."""
+    held = {each.run for each in _leases(plan, own)}
+    for revert in (each for facts in plan.facts for each in facts.holding.reverts):
+        run = revert.run.removesuffix(f"-{site.name}")
+        if revert.run in held | {own} or (revert.state != "armed" and revert.state not in FIRED):
+            continue
+        with _ENDING.setdefault(run, Lock()):
+            if _is_unfinished(run, site, guards) and _ended(run, site, opener, observer, guards):
+                journal.append("override", site.name, kind="broken run", reason=f"{run} was ended first")
+                return True
+        if revert.state == "armed":
+            raise _armed(site, revert)
     return False
 
 
@@ -43,15 +74,31 @@ def _leases(plan: SitePlan, own: str) -> list[Lease]:
     return [each for each in held if each is not None and each.run != own]
 
 
-def _died_here(run: str, site: Site, guards: Guards) -> bool:
-    """Was it made here, and is its process gone without an end? Then nobody has to wait for its lease."""
+def _has_fired(plan: SitePlan, name: str) -> bool:
+    reverts = [revert for facts in plan.facts for revert in facts.holding.reverts]
+    return any(each.run == name and each.state in FIRED for each in reverts)
+
+
+def _died_here(run: str, site: Site, guards: Guards, *, fired: bool) -> bool:
+    """Was it made here, and is its process gone without an end? Then nobody has to wait for its lease.
+
+    A run that waits for a person is waited for, unless the recorder has gone back meanwhile.
+    """
+    return _is_unfinished(run, site, guards) or (fired and _standing(run, site, guards) == "pending")
+
+
+def _is_unfinished(run: str, site: Site, guards: Guards) -> bool:
+    return _standing(run, site, guards) in {"unfinished", "failed", "stopped"}
+
+
+def _standing(run: str, site: Site, guards: Guards) -> str:
+    """How a run of this machine that is not going on any more ended here; "" where that is not known."""
     try:
-        standing = (
-            standing_of(read_run(guards.state, run), site.name) if Journal.is_here(guards.state, run) else ""
-        )
-        return standing in {"unfinished", "failed", "stopped"} and not Journal.is_open(guards.state, run)
+        if not Journal.is_here(guards.state, run) or Journal.is_open(guards.state, run):
+            return ""
+        return standing_of(read_run(guards.state, run), site.name)
     except StateError:
-        return False
+        return ""
 
 
 def _ended(run: str, site: Site, opener: Opener, observer: Observer, guards: Guards) -> bool:
@@ -78,12 +125,27 @@ def _ended(run: str, site: Site, opener: Opener, observer: Observer, guards: Gua
 
 
 def _held(site: Site, lease: Lease) -> LeaseHeld:
+    run = lease.run.removesuffix(f"-{site.name}")
+    waits = lease.owner.endswith(WAITS)
+    what = "holds" if waits else "writes to"
     return LeaseHeld(
-        f"{lease.owner} writes to {site.name}: run {lease.run}, until {lease.expires_at}",
+        f"{lease.owner} {what} {site.name}: run {lease.run}, until {lease.expires_at}",
         owner=lease.owner,
         run=lease.run,
         expires_at=lease.expires_at,
-        next_step="wait for that run; if it broke off, its lease ends by itself at that time",
+        where=site.name,
+        next_step=f"`ivn-provision confirm {site.name}` keeps what it did, `resume {run} --revert` undoes it now"
+        if waits
+        else "wait for that run; if it broke off, its lease ends by itself at that time",
+    )
+
+
+def _armed(site: Site, revert: Revert) -> PersonNeeded:
+    run = revert.run.removesuffix(f"-{site.name}")
+    return PersonNeeded(
+        f"the recorder of {site.name} goes back to before run {run} at {revert.due_at}",
+        where=site.name,
+        next_step=f"wait for that; or run `ivn-provision resume {run}` where it was made",
     )
 
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 from enum import StrEnum
 
 from ivn_provision.drivers.base import Writer
-from ivn_provision.errors import IvnError, StalePlan, StateError
+from ivn_provision.errors import PersonNeeded, StalePlan, StateError
 from ivn_provision.plan.plan import SitePlan
 from ivn_provision.run.events import Event, Observer, Step
 from ivn_provision.run.guards import Guards
 from ivn_provision.run.holding import SiteHold
 from ivn_provision.run.journal import Journal
 from ivn_provision.run.outcomes import SiteOutcome
-from ivn_provision.run.reverting import WayBack
+from ivn_provision.run.reverting import WayBack, left_to_somebody
 from ivn_provision.run.saved_plan import spec_digest
 from ivn_provision.run.side_by_side import guarded, side_by_side
 from ivn_provision.run.site_journal import SiteJournal
@@ -22,6 +22,10 @@ from ivn_provision.run.site_plans import close, plan_with
 from ivn_provision.run.story import Story, sites_in, story_of
 from ivn_provision.run.targets import Opener
 from ivn_provision.spec.site import Site
+from ivn_provision.strict_json import Node, WrongShape
+
+FIRED = frozenset({"reverted", "left", "failed"})
+"""States of a revert that has gone off: what the run wrote is not, or not surely, there any more."""
 
 
 class Way(StrEnum):
@@ -42,7 +46,7 @@ def resume_site(
 ) -> SiteOutcome:
     """End a run on a site. `opener.run_id` is that of the run. Raises IvnError; then it can be called again.
 
-    Without `way` it is finished where the site file is still the one of the run and no way back was begun,
+    A run that waits for a person is only reverted, not finished: `confirm` does that. Without `way` it is finished where the site file is still the one of the run and no way back was begun,
     by us or by the recorder itself; else reverted.
     """
     story = story_of(journal.records, site.name)
@@ -74,33 +78,61 @@ class _Resume:
 
     def go(self, asked: Way | None) -> SiteOutcome:
         plan = plan_with(self.site, self.writers.values(), self.opener, self.observer)
+        if self.story.standing == "pending" and asked is not Way.REVERT:
+            return self._waits(plan)
         way = asked or self._way(plan)
+        left = self._only_planned(plan) if way is Way.FINISH else plan
         self.journal.write("resumed", who=self.guards.owner, way=way.value)
-        hold = SiteHold(self.run, self.guards, self.opener, self.journal)
-        hold.take(self.writers)
-        if way is Way.FINISH:
-            return self._finish(plan, hold)
-        return self._revert(hold)
+        return self._finish(left) if way is Way.FINISH else self._revert()
 
-    def _way(self, plan: SitePlan) -> Way:
-        fired = any(
-            each.run == self.run and each.state in {"reverted", "left", "failed"}
+    def _waits(self, plan: SitePlan) -> SiteOutcome:
+        """A run that waits for a person: has the recorder gone back, or has somebody confirmed it elsewhere?"""
+        if self._fired(plan):
+            return self._reverted_by_itself()
+        if self._is_held(plan):
+            raise PersonNeeded(
+                f"run {self.records.run} is written and proven on {self.site.name}, and waits for a person",
+                where=self.site.name,
+                next_step=f"`ivn-provision confirm {self.site.name}` keeps it, "
+                f"`resume {self.records.run} --revert` undoes it now",
+            )
+        self.journal.write("confirmed", who="somebody, from another machine")
+        self.journal.write("site_end", standing="applied", error="")
+        return SiteOutcome(self.site.name, run=self.records.run)
+
+    def _reverted_by_itself(self) -> SiteOutcome:
+        self.journal.write("resumed", who=self.guards.owner, way=Way.REVERT.value)
+        return self._revert()
+
+    def _taken(self, guards: Guards) -> SiteHold:
+        hold = SiteHold(self.run, guards, self.opener, self.journal)
+        hold.take(self.writers)
+        return hold
+
+    def _is_held(self, plan: SitePlan) -> bool:
+        """Does any target still hold something of the run?"""
+        return any(
+            (facts.holding.lease is not None and facts.holding.lease.run == self.run)
+            or any(each.run == self.run for each in facts.holding.reverts)
+            for facts in plan.facts
+        )
+
+    def _fired(self, plan: SitePlan) -> bool:
+        return any(
+            each.run == self.run and each.state in FIRED
             for facts in plan.facts
             for each in facts.holding.reverts
         )
+
+    def _way(self, plan: SitePlan) -> Way:
         same_file = self.story.spec == spec_digest(self.site)
-        back = fired or self.story.reverting or not self.story.began or not same_file
+        back = self._fired(plan) or self.story.reverting or not self.story.began or not same_file
         return Way.REVERT if back else Way.FINISH
 
-    def _finish(self, plan: SitePlan, hold: SiteHold) -> SiteOutcome:
+    def _finish(self, left: SitePlan) -> SiteOutcome:
         from ivn_provision.run.site_apply import SiteApply, finish
 
-        try:
-            left = self._only_planned(plan)
-        except IvnError:
-            hold.release(self.writers)
-            self.journal.note("site_end", standing="stopped", error="somebody changed the site since")
-            raise
+        hold = self._taken(self.guards)
         shared = SiteApply(
             self.opener, self.observer, self.guards, self.records, lambda _: True, lambda _, each: each
         )
@@ -108,6 +140,12 @@ class _Resume:
 
     def _only_planned(self, plan: SitePlan) -> SitePlan:
         """What is left of the run's own changes. Raises StalePlan if it would be more than the run meant."""
+        if not self.story.spec:
+            raise StalePlan(
+                f"run {self.records.run} was a rollback of {self.site.name}: no site file says what is left of it",
+                where=self.site.name,
+                next_step="`resume RUN --revert` puts the site back; then roll back anew",
+            )
         if self.story.spec != spec_digest(self.site):
             raise StalePlan(
                 f"the site file of {self.site.name} is not the one of the run any more",
@@ -128,7 +166,9 @@ class _Resume:
                     )
         return replace(plan, changes=ours)
 
-    def _revert(self, hold: SiteHold) -> SiteOutcome:
+    def _revert(self) -> SiteOutcome:
+        hold = self._taken(replace(self.guards, confirm_within=0))  # a way back is not undone by itself
+        edited: tuple[str, ...] = ()
         if self.story.began:
             way = WayBack(
                 self.site,
@@ -139,12 +179,13 @@ class _Resume:
                 self.guards.state,
                 self.journal,
             )
-            way.go(self.writers, "resumed")
-        hold.release(self.writers)
+            edited = way.go(self.writers, "resumed")
+        hold.release(self.writers, stays=False)
         standing = "reverted" if self.story.began else "refused"
-        self.journal.write("site_end", standing=standing, error="")
+        theirs = left_to_somebody(self.site.name, edited) if edited else None
+        self.journal.write("site_end", standing=standing, error=theirs.summary if theirs else "")
         self.observer.notify(Event(self.site.name, Step.REVERTED))
-        return SiteOutcome(self.site.name, run=self.records.run, reverted=True)
+        return SiteOutcome(self.site.name, run=self.records.run, reverted=True, error=theirs)
 
 
 def resume_sites(
@@ -166,6 +207,18 @@ def resume_sites(
         )
 
     return side_by_side(resume, sites)
+
+
+def as_the_run(guards: Guards, journal: Journal) -> Guards:
+    """The guards of a resumed run are those that it was given. Raises StateError where its journal is odd."""
+    try:
+        return guards.as_of(Node(journal.records[0].data))
+    except (IndexError, WrongShape, ValueError) as error:
+        raise StateError(
+            f"the journal of run {journal.run} does not say how it was called: {error}",
+            where=journal.run,
+            next_step="use the version of the tool that made the run",
+        ) from error
 
 
 def chosen_sites(journal: Journal, names: Sequence[str]) -> tuple[str, ...]:

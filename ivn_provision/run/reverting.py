@@ -6,14 +6,14 @@ snapshot, and only what the run itself changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ivn_provision.drivers.base import Writer
 from ivn_provision.errors import IvnError, PartlyApplied
 from ivn_provision.model.desired import Desired
-from ivn_provision.model.resource import Address
-from ivn_provision.plan.plan import Action, Change, SitePlan
+from ivn_provision.model.resource import Address, Value
+from ivn_provision.plan.plan import Action, Change, FieldChange, SitePlan
 from ivn_provision.plan.values_json import is_sensitive
 from ivn_provision.run.applying import execute
 from ivn_provision.run.events import Event, Observer, Step
@@ -39,21 +39,21 @@ class WayBack:
     state: StateFolder
     journal: SiteJournal
 
-    def go(self, writers: Mapping[str, Writer], why: str) -> SitePlan:
-        """Put back what was written, and read it again: the plan to the earlier state, which is empty then.
+    def go(self, writers: Mapping[str, Writer], why: str) -> tuple[str, ...]:
+        """Put back what was written, and prove it by reading again. What somebody else changed since stays.
 
-        Raises PartlyApplied where somebody changed the same things since (they stay), or a target fails.
+        Returns what stayed, as `ADDRESS FIELD`. Raises PartlyApplied where more differs, or what a target says.
         """
         self.journal.note("reverting", why=why)
         self.observer.notify(Event(self.site.name, Step.REVERTING))
         whole = self._put_back(writers)
         if self.story.began:
             self._plan_back(writers, whole)
-        proof = self._proof()
-        if proof.workable:
-            raise self._left(proof)
-        self.journal.note("reverted", after=keep(self.state, proof, self.run, _stamp(self.opener)))
-        return proof
+        back = self._back(read_plan(self.site, self.opener, self.observer, self._before))
+        if back.plan.workable:
+            raise self._left(back.plan)
+        self.journal.note("reverted", after=keep(self.state, back.plan, self.run, _stamp(self.opener)))
+        return back.edited
 
     def _put_back(self, writers: Mapping[str, Writer]) -> frozenset[str]:
         """Targets that undid all of the run by themselves."""
@@ -65,41 +65,45 @@ class WayBack:
         return frozenset(whole)
 
     def _plan_back(self, writers: Mapping[str, Writer], whole: frozenset[str]) -> None:
-        plan = self._only_ours(
+        plan = self._back(
             plan_with(self.site, writers.values(), self.opener, self.observer, self._before)
-        )
+        ).plan
         rest = tuple(each for each in plan.changes if each.address.target not in whole)
         execute(replace(plan, changes=rest), writers, self.observer, self.journal)
-
-    def _proof(self) -> SitePlan:
-        return self._only_ours(read_plan(self.site, self.opener, self.observer, self._before), judged=False)
 
     def _before(self, site: Site) -> Desired:
         return desired_of_snapshot(site, load(self.state, self.story.before))
 
-    def _only_ours(self, plan: SitePlan, *, judged: bool = True) -> SitePlan:
-        """The plan back, of what the run changed. Raises PartlyApplied if somebody changed it since."""
-        ours = []
+    def _back(self, plan: SitePlan) -> _Back:
+        """The part of the plan back that undoes the run: its own objects, and of those its own fields."""
+        ours: list[Change] = []
+        edited: list[str] = []
+        desired = dict(plan.desired)
         for change in plan.workable:
             recorded = self.story.change_of(change.address)
             if recorded is None or change.address.target not in self.story.began:
                 continue
-            if judged and (name := self._edited(change, recorded)):
-                raise _somebody(change.address, name)
-            ours.append(change)
-        return replace(plan, changes=tuple(ours))
-
-    def _edited(self, change: Change, recorded: Recorded) -> str:
-        """A field that is neither what the run wrote nor what was there before: somebody else's."""
-        if change.action is Action.CREATE:
-            return ""
-        for each in change.fields:
-            pair = recorded.fields.get(each.name)
-            if pair is None or is_sensitive(each.before) or is_sensitive(each.after):
+            theirs = {each.name for each in change.fields if self._is_edited(change, each, recorded)}
+            edited += [f"{change.address} {name}" for name in sorted(theirs)]
+            if change.action is not Action.UPDATE:
+                ours += [] if theirs else [change]
                 continue
-            if not any(self.journal.is_same(change, each, one) for one in pair):
-                return each.name
-        return ""
+            mine = tuple(
+                each for each in change.fields if each.name in recorded.fields and each.name not in theirs
+            )
+            if mine:
+                ours.append(replace(change, fields=mine))
+                desired[change.address] = _only(mine, plan, change.address)
+        return _Back(replace(plan, changes=tuple(ours), desired=desired), tuple(edited))
+
+    def _is_edited(self, change: Change, field: FieldChange, recorded: Recorded) -> bool:
+        """Is the field neither what the run wrote nor what was there before? Then it is somebody else's."""
+        pair = recorded.fields.get(field.name)
+        if change.action is Action.CREATE or pair is None:
+            return False
+        if is_sensitive(field.before) or is_sensitive(field.after):
+            return False
+        return not any(self.journal.is_same(change, field, one) for one in pair)
 
     def _left(self, proof: SitePlan) -> PartlyApplied:
         return PartlyApplied(
@@ -109,10 +113,28 @@ class WayBack:
         )
 
 
-def _somebody(address: Address, field: str) -> PartlyApplied:
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """The plan back, and what somebody else changed of the same: `ADDRESS FIELD`."""
+
+    plan: SitePlan
+    edited: tuple[str, ...]
+
+
+def _only(mine: Sequence[FieldChange], plan: SitePlan, address: Address) -> dict[str, Value]:
+    """Full fields of an object of which only some go back: the others as they are live."""
+    names, live = {each.name for each in mine}, plan.live.get(address, {})
+    return {
+        name: value if name in names else live.get(name, value)
+        for name, value in plan.desired[address].items()
+    }
+
+
+def left_to_somebody(site: str, edited: Sequence[str]) -> PartlyApplied:
+    """What the way back left as it is, because somebody changed it after the run did."""
     return PartlyApplied(
-        f"somebody changed {field} of {address} after the run did; it was left as it is",
-        where=str(address),
+        f"{site} is as it was before the run, but for what somebody changed since: {', '.join(edited)}",
+        where=edited[0].partition(" ")[0],
         next_step="decide which is right: `plan` shows the way to the site file, `rollback` the way to an earlier state",
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ivn_provision.drivers.base import Outcome, Writer
-from ivn_provision.errors import Interrupted, IvnError, PartlyApplied, ProofFailed, StateError
+from ivn_provision.errors import Interrupted, IvnError, PartlyApplied, ProofFailed, RevertFired, StateError
 from ivn_provision.model.desired import desired_of
 from ivn_provision.plan.moment import check_moment
 from ivn_provision.plan.order import Batch
@@ -18,9 +18,10 @@ from ivn_provision.run.events import Event, Observer, Step
 from ivn_provision.run.guards import Guards, OnFailure
 from ivn_provision.run.holding import SiteHold
 from ivn_provision.run.journal import Journal
+from ivn_provision.run.journal_lines import stamp
 from ivn_provision.run.left_over import settle
 from ivn_provision.run.outcomes import SiteOutcome
-from ivn_provision.run.reverting import WayBack, back_or_both
+from ivn_provision.run.reverting import WayBack, back_or_both, left_to_somebody
 from ivn_provision.run.saved_plan import check_fresh, spec_digest
 from ivn_provision.run.site_journal import SiteJournal
 from ivn_provision.run.site_plans import close, plan_with, read_plan
@@ -200,20 +201,28 @@ class _SiteRun:
 
     def _ended(self, outcome: SiteOutcome) -> SiteOutcome:
         """Proven: give the leases back, or leave the revert armed for a person."""
-        if self.guards.hold and self.guards.confirm_within:
-            until = self.opener.clock() + timedelta(seconds=self.guards.confirm_within)
-            stamp = until.strftime("%Y-%m-%dT%H:%M:%SZ")
-            self.journal.note("pending", until=stamp)
-            self.journal.note("site_end", standing="pending", error="")
-            return replace(outcome, pending_until=stamp)
         try:
+            if self.guards.hold and self.guards.confirm_within:
+                return self._pending(outcome)
             self.hold.release(self.writers)
+        except RevertFired as error:
+            return self._back(outcome, error)
         except IvnError as error:
             return replace(outcome, error=self._not_released(error))
         self.journal.note(
             "site_end", standing="applied", error=outcome.error.summary if outcome.error else ""
         )
         return outcome
+
+    def _pending(self, outcome: SiteOutcome) -> SiteOutcome:
+        """Left armed. The recorder says until when: its own clock decides."""
+        self.hold.wait(self.writers)
+        due = _due_at(outcome.proof, self.run) if outcome.proof else ""
+        if not due:  # the recorder was not written: what waits are the leases
+            due = stamp(self.opener.clock() + timedelta(seconds=self.guards.confirm_within))
+        self.journal.note("pending", until=due)
+        self.journal.note("site_end", standing="pending", error="")
+        return replace(outcome, pending_until=due)
 
     def _not_released(self, error: IvnError) -> IvnError:
         soon = (
@@ -229,7 +238,7 @@ class _SiteRun:
     def _refused(self, error: IvnError) -> SiteOutcome:
         """Nothing was written: the leases go back, and the error stands for itself."""
         try:
-            self.hold.release(self.writers)
+            self.hold.release(self.writers, stays=False)
         except IvnError:
             self.journal.note("site_end", standing="failed", error=error.summary)
         else:
@@ -264,7 +273,7 @@ class _SiteRun:
         """Left as it is. An armed recorder still reverts by itself, so its leases stay until then."""
         try:
             if not self.guards.confirm_within:
-                self.hold.release(self.writers)
+                self.hold.release(self.writers, stays=False)
             proof = self._read_again()
         except IvnError:
             proof = None
@@ -278,8 +287,8 @@ class _SiteRun:
             way = WayBack(
                 self.site, self.run, story, self.opener, self.observer, self.guards.state, self.journal
             )
-            way.go(self.writers, error.summary)
-            self.hold.release(self.writers)
+            edited = way.go(self.writers, error.summary)
+            self.hold.release(self.writers, stays=False)
         except IvnError as second:
             self.journal.note("site_end", standing="failed", error=second.summary)
             both = back_or_both(error, second, name)
@@ -287,9 +296,15 @@ class _SiteRun:
             return replace(broken, error=both)
         self.journal.note("site_end", standing="reverted", error=error.summary)
         self.observer.notify(Event(name, Step.REVERTED))
-        back = _reverted(error, name)
+        back = back_or_both(error, left_to_somebody(name, edited), name) if edited else _reverted(error, name)
         back.__cause__ = error.__cause__
         return replace(broken, outcomes=(), error=back, reverted=True)
+
+
+def _due_at(proof: SitePlan, run: str) -> str:
+    """When the recorder goes back, as it said itself when it was read for the proof."""
+    reverts = [revert for facts in proof.facts for revert in facts.holding.reverts]
+    return min((each.due_at for each in reverts if each.run == run and each.due_at), default="")
 
 
 def _reverted(error: IvnError, site: str) -> IvnError:

@@ -29,7 +29,8 @@ class Story:
     """`before` is the id of the snapshot taken before the first write, `spec` the digest of what was declared.
 
     `began`: targets on which something may have been written. `held`: targets whose lease may be left.
-    `reverting`: was the way back begun? `standing` is "" where the run never ended on this site.
+    `proven`: was everything read again after the last write, and as declared? `reverting`: was the way back
+    begun? `standing` is "" where the run never ended on this site.
     """
 
     site: str
@@ -39,6 +40,7 @@ class Story:
     began: frozenset[str]
     held: frozenset[str]
     writes: int
+    proven: bool
     reverting: bool
     standing: str
 
@@ -66,6 +68,7 @@ def story_of(records: Iterable[Record], site: str) -> Story:
             began=_began(mine),
             held=frozenset(_text(each, "target") for each in mine if each.event == "hold"),
             writes=sum(each.event == "intent" and _text(each, "target") == "nvr" for each in mine),
+            proven=_proven(mine),
             reverting=any(each.event == "reverting" for each in mine),
             standing=_text(over, "standing") if over and not resumed else "",
         )
@@ -83,14 +86,34 @@ def sites_in(records: Iterable[Record]) -> tuple[str, ...]:
 
 
 def _began(records: Iterable[Record]) -> frozenset[str]:
-    """Targets with an intent after which no answer said that nothing was written."""
-    found: dict[tuple[str, int], bool] = {}
+    """Targets with an intent after which no answer said that nothing was written.
+
+    An answer is about the intent before it and no other: a way back numbers its batches anew.
+    """
+    written: set[str] = set()
+    open_intents: set[str] = set()
     for each in records:
-        if each.event in {"intent", "done", "failed"}:
-            batch = _text(each, "target"), Node(each.data)["batch"].integer(1, 10**6)
-            nothing = each.event == "failed" and not Node(each.data)["uncertain"].flag()
-            found[batch] = not nothing
-    return frozenset(target for (target, _), written in found.items() if written)
+        if each.event not in {"intent", "done", "failed"}:
+            continue
+        target = _text(each, "target")
+        if each.event == "intent":
+            written |= {target} & open_intents  # one that was never answered
+            open_intents.add(target)
+            continue
+        open_intents.discard(target)
+        if each.event == "done" or Node(each.data)["uncertain"].flag():
+            written.add(target)
+    return frozenset(written | open_intents)
+
+
+def _proven(records: Iterable[Record]) -> bool:
+    found = False
+    for each in records:
+        if each.event == "proof":
+            found = Node(each.data)["left"].integer(0, 10**6) == 0
+        elif each.event in {"intent", "reverting"}:
+            found = False
+    return found
 
 
 def _text(record: Record | None, name: str) -> str:

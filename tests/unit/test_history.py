@@ -91,10 +91,10 @@ def test_the_list_says_who_what_when_and_how_it_stands(state: StateFolder) -> No
     applied(state)
     broken_off(state)
     assert called().output.splitlines() == [
-        f"{SECOND}  2026-11-24T10:15:00Z  jane@ops  apply  from 3f2a3f2a3f2a",
+        f"{SECOND}  2026-11-24T10:15:00Z  jane@ops  apply  from 3f2a3f2a3f2a+changes",
         "    harbor: unfinished",
         "    marina: refused (nothing written)",
-        f"{FIRST}  2026-11-24T10:15:00Z  jane@ops  apply  from 3f2a3f2a3f2a",
+        f"{FIRST}  2026-11-24T10:15:00Z  jane@ops  apply  from 3f2a3f2a3f2a+changes",
         "    harbor: applied",
     ]
 
@@ -142,7 +142,7 @@ def test_one_run_is_shown_whole(state: StateFolder) -> None:
         "      password = (sensitive value) -> (sensitive value) !secret env:MAIL_PASSWORD",
         '      username = "x" -> (generated: portal.account)',
         "  2026-11-24T10:15:00Z  override window: given on the command line",
-        "  2026-11-24T10:15:00Z  nvr: batch 1 of 2 objects begins",
+        "  2026-11-24T10:15:00Z  nvr: batch 1, 2 objects, is begun",
         "  2026-11-24T10:15:00Z  read again: 0 of its changes left to make",
         "  2026-11-24T10:15:00Z  ended applied",
     ):
@@ -153,7 +153,7 @@ def test_a_run_that_broke_off_is_shown_as_far_as_it_came(state: StateFolder) -> 
     broken_off(state)
     text = render_past(past_of(state, SECOND), PLAIN)
     assert "no end is written" in text
-    assert "nvr: batch 1 of 1 object failed (what of it was made was not known): the line broke" in text
+    assert "nvr: batch 1, 1 object, failed (what of it was made was not known): the line broke" in text
     assert "nvr: not put back as a whole" in text
     assert "resumed by joe@ops, to revert" in text
 

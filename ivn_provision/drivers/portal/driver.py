@@ -182,8 +182,9 @@ class PortalWriter(PortalReader):
         self._call("PUT", f"{_site_path(self._account)}/lease", json=body)
         self._run = hold.run
 
-    def release(self, run: str) -> None:
+    def release(self, run: str, *, stays: bool = True) -> None:
         """Give the lease back; one that is not there any more, or another run's, is none."""
+        del stays
         path = f"{_site_path(self._account)}/lease"
         self._says_missing(self._call("DELETE", path, params={"run": run}, missing_ok=True))
         self._run, self._found = "", None

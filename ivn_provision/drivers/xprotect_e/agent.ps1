@@ -1971,7 +1971,9 @@ function Get-IvnLease {
         }
         $held[$name] = $found[$name]
     }
-    $held['expired'] = ([string]::CompareOrdinal($held['expires_at'], (Get-IvnTimeText 0)) -le 0)
+    # one that ends later than any may was taken by a clock that was wrong
+    $held['expired'] = ([string]::CompareOrdinal($held['expires_at'], (Get-IvnTimeText 0)) -le 0 -or
+        [string]::CompareOrdinal($held['expires_at'], (Get-IvnTimeText (7 * 86400 + 3600))) -gt 0)
     return @{ 'held' = $held; 'damaged' = $false }
 }
 
@@ -2270,8 +2272,13 @@ function Compare-IvnBackup([string]$from) {
 }
 
 function Restore-IvnRevert($kept, $troubles) {
-    # a file is not put back below a service that did not stop: it might write it again
+    # the path of a file that somebody changed, '' if all could be put back: it may be saved while services stop.
+    # A file is not put back below a service that did not stop: it might write it again
     Set-IvnRevertServices $kept 'stop' $troubles
+    $files = Compare-IvnBackup $kept['from']
+    if ($files['other'] -cne '') {
+        return $files['other']
+    }
     if ($troubles.Count -eq 0) {
         try {
             [void](Invoke-IvnRestore @{ 'from' = $kept['from'] })
@@ -2279,6 +2286,7 @@ function Restore-IvnRevert($kept, $troubles) {
             [void]$troubles.Add((Get-IvnSaid $_))
         }
     }
+    return ''
 }
 
 function Invoke-IvnWayBack($kept) {
@@ -2286,14 +2294,15 @@ function Invoke-IvnWayBack($kept) {
     $troubles = New-Object System.Collections.ArrayList
     try {
         $files = Compare-IvnBackup $kept['from']
-        if ($files['other'] -cne '') {
+        $other = $files['other']
+        if ($other -ceq '' -and -not $files['same']) {
+            $other = Restore-IvnRevert $kept $troubles
+        }
+        if ($other -cne '') {
             Set-IvnRevertServices $kept 'start' $troubles
             $kept['state'] = 'left'
-            $kept['detail'] = 'somebody changed ' + $files['other']
+            $kept['detail'] = 'somebody changed ' + $other
             return
-        }
-        if (-not $files['same']) {
-            Restore-IvnRevert $kept $troubles
         }
         foreach ($step in $kept['also']) {
             try {
@@ -2347,10 +2356,21 @@ function Invoke-IvnRevert($step) {
 function Invoke-IvnDisarmRevert($step) {
     # what the run wrote stays, and so do its backups
     $run = Get-IvnName $step 'run'
+    $unlessFired = $step.ContainsKey('unless_fired')
+    if ($unlessFired -and $step['unless_fired'] -isnot [bool]) {
+        Stop-IvnArguments
+    }
+    $unlessFired = $unlessFired -and $step['unless_fired']
     $sorted = New-Object System.Collections.SortedList([StringComparer]::Ordinal)
     foreach ($kept in (Get-IvnReverts)) {
         if ([string]::Equals($kept['run'], $run)) {
             $sorted[$kept['id']] = $kept
+        }
+    }
+    foreach ($name in $sorted.get_Keys()) {
+        $state = $sorted[$name]['state']
+        if ($unlessFired -and [Array]::IndexOf(@('reverted', 'left', 'failed'), $state) -ge 0) {
+            Stop-Ivn 'fired' ('the revert has fired: ' + $name + ' is ' + $state)
         }
     }
     foreach ($name in $sorted.get_Keys()) {

@@ -46,7 +46,7 @@ from ivn_provision.drivers.xprotect_e.writing import (
 )
 from ivn_provision.drivers.xprotect_e.xml_document import Splice, parse
 from ivn_provision.drivers.xprotect_e.xml_edit import apply_splices
-from ivn_provision.errors import PartlyApplied, Refused
+from ivn_provision.errors import PartlyApplied, Refused, RevertFired
 from ivn_provision.model.live import Facts, Live
 from ivn_provision.plan.plan import Change, Observation, Unverified, Work
 
@@ -161,10 +161,17 @@ class XProtectWriter(XProtectReader):
         self._raise(reply)
         self._hold = hold
 
-    def release(self, run: str) -> None:
-        """One request: the run's reverts are disarmed, then its lease is dropped."""
-        steps = [{"verb": "disarm_revert", "run": run}, {"verb": "drop_lease", "run": run}]
-        self._raise(self._link.call(steps, writes=True))
+    def release(self, run: str, *, stays: bool = True) -> None:
+        """One request: the run's reverts are disarmed, then its lease is dropped. Raises RevertFired."""
+        disarm = {"verb": "disarm_revert", "run": run, **({"unless_fired": True} if stays else {})}
+        reply = self._link.call([disarm, {"verb": "drop_lease", "run": run}], writes=True)
+        if _code(reply) == "fired":
+            raise RevertFired(
+                f"the recorder of {self.site} has put the earlier state back by itself, or tried to",
+                endpoint=self.endpoint,
+                next_step="look with `ivn-provision status`; `resume RUN` ends the run",
+            )
+        self._raise(reply)
         self._hold = self._first_write = self._seen = None
 
     def put_back(self, run: str) -> bool:

@@ -40,6 +40,7 @@ _ALSO: dict[str, Callable[[Object, Windows], Object]] = {
     "service_control": service_control,
 }
 _WAITS = frozenset({"prepared", "armed", "failed"})
+_FIRED = frozenset({"reverted", "left", "failed"})
 
 
 def arm_revert(step: Object, run: AgentRun) -> Object:
@@ -89,8 +90,14 @@ def revert(step: Object, windows: Windows) -> Object:
 
 def disarm_revert(step: Object, windows: Windows) -> Object:
     """Verb `disarm_revert`: what the run wrote stays."""
-    run = name_of(step, "run")
-    names = sorted((text(each, "id") for each in all_kept(windows) if each["run"] == run), key=text_order)
+    run, unless_fired = name_of(step, "run"), step.get("unless_fired", False)
+    if not isinstance(unless_fired, bool):
+        raise bad_arguments()
+    mine = {text(each, "id"): text(each, "state") for each in all_kept(windows) if each["run"] == run}
+    names = sorted(mine, key=text_order)
+    for name in names if unless_fired else ():
+        if mine[name] in _FIRED:
+            raise AgentRefusal("fired", f"the revert has fired: {name} is {mine[name]}")
     for name in names:
         if not windows.unschedule(TASK + name):
             raise AgentRefusal("refused", f"Windows refused to remove the scheduled task: {TASK}{name}")
@@ -118,22 +125,29 @@ def _way_back(kept: Object, windows: Windows) -> tuple[str, str]:
     except AgentRefusal as refusal:
         _done("start", kept, windows)
         return "failed", _said(refusal)
-    written = _written(source, windows)
-    for path, was in before.items():
-        if now[path] not in {was, written.get(path.lower(), was)}:
-            _done("start", kept, windows)
-            return "left", f"somebody changed {path}"
-    troubles = _put_back(kept, windows) if now != before else []
+    troubles: list[str] = []
+    other = _changed_by_others(source, before, now, windows)
+    if not other and now != before:
+        troubles = _done("stop", kept, windows)
+        # it may be saved while services stop
+        other = _changed_by_others(source, before, {path: _hash(path, windows) for path in before}, windows)
+        # a file is not put back below a service that did not stop: it might write it again
+        if not other and not troubles:
+            troubles = _tried(partial(restore, {"from": kept["from"]}, windows))
+    if other:
+        _done("start", kept, windows)
+        return "left", f"somebody changed {other}"
     for each in also_of(kept):
         troubles += _tried(partial(_ALSO[text(each, "verb")], each, windows))
     troubles += _done("start", kept, windows)
     return ("failed", troubles[0]) if troubles else ("reverted", "")
 
 
-def _put_back(kept: Object, windows: Windows) -> list[str]:
-    """A file is not put back below a service that did not stop: it might write it again."""
-    stopped = _done("stop", kept, windows)
-    return stopped or _tried(partial(restore, {"from": kept["from"]}, windows))
+def _changed_by_others(source: str, before: dict[str, str], now: dict[str, str], windows: Windows) -> str:
+    """The first file that is neither what it was nor what the run wrote."""
+    written = _written(source, windows)
+    others = (path for path, was in before.items() if now[path] not in {was, written.get(path.lower(), was)})
+    return next(others, "")
 
 
 def _done(action: str, kept: Object, windows: Windows) -> list[str]:
