@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("status", "Show who holds a site, and what is pending there."),
     "history": ("history", "Show past runs: who changed what, when, from which revision."),
     "rollback": ("rollback", "Plan and apply the way back to an earlier state of a site."),
+    "check": ("check", "Check everything that can be seen of a site without firing an alarm."),
     "drift": ("drift", "Find differences without being able to write (exit 2 if there are any)."),
     "runbook": ("runbook", "Make a checklist of what a person has to do on a site."),
     "capabilities": (

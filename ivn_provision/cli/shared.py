@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
@@ -200,7 +200,14 @@ def report(compared: Compared, form: str, *, drift: bool) -> None:
     show_errors(compared.outcomes)
 
 
-def show_errors(outcomes: Iterable[SiteOutcome]) -> None:
+class Ended(Protocol):
+    """What became of a site, with an error or without."""
+
+    @property
+    def error(self) -> IvnError | None: ...
+
+
+def show_errors(outcomes: Iterable[Ended]) -> None:
     """Every site's error, on stderr, with the places that it carries."""
     from ivn_provision.report.errors_text import render_error
 
@@ -211,7 +218,7 @@ def show_errors(outcomes: Iterable[SiteOutcome]) -> None:
             echo(render_error(outcome.error, paint(err=True)), err=True)
 
 
-def exit_code(outcomes: Iterable[SiteOutcome]) -> int:
+def exit_code(outcomes: Iterable[Ended]) -> int:
     """The gravest: an error before partly applied before a person before nothing."""
     codes = {outcome.error.exit_code for outcome in outcomes if outcome.error is not None}
     return next((code for code in (130, 64, 1, 3, 4) if code in codes), 0)

@@ -18,6 +18,8 @@ class Step(StrEnum):
     PROVEN = "proven"
     REVERTING = "reverting"
     REVERTED = "reverted"
+    FIRING = "firing"
+    ARRIVED = "arrived"
     FAILED = "failed"
     FINISHED = "finished"
 

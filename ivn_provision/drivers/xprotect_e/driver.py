@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ivn_provision.drivers.base import Hold, Outcome
-from ivn_provision.drivers.xprotect_e.agent_link import AgentLink, Reply, Step, failure
+from ivn_provision.drivers.xprotect_e.agent_link import AgentLink, Answer, Reply, Step, failure
 from ivn_provision.drivers.xprotect_e.edit import splices_for
 from ivn_provision.drivers.xprotect_e.holding import (
     STEPS,
@@ -83,6 +83,21 @@ class XProtectReader:
         self._logins = tuple(logins)
         self._asked, self._clock = asked, clock
         self._seen: Reading | None = None
+        self._also: tuple[Step, ...] = ()
+        self._also_answers: tuple[Answer, ...] = ()
+
+    def ask_also(self, steps: Sequence[Step]) -> None:
+        """Steps that the reading takes along in its one remote process, each for itself. Before `probe`."""
+        self._also = tuple(steps)
+
+    def also(self) -> tuple[Answer, ...]:
+        """The answers to `ask_also`."""
+        self._reading()
+        return self._also_answers
+
+    def reading(self) -> Reading:
+        """All that one reading gave, for checks."""
+        return self._reading()
 
     def probe(self) -> Facts:
         return self._reading().facts
@@ -115,13 +130,15 @@ class XProtectReader:
         question = question_of(self._product, self._layouts, self._logins, key, lab=is_loopback)
         before = self._now()
         always = windows_steps(self._asked)
-        reply = self._link.call(question.steps(), [*always, *STEPS])
+        reply = self._link.call(question.steps(), [*always, *STEPS, *self._also])
         clocks = Clocks(before, self._now())
         reading = understood(question, reply.steps, self._layouts, is_loopback=is_loopback)
         seen = windows_seen(
             self._asked, reading.answers["facts"], reading.services, reply.always[: len(always)], clocks
         )
-        held, facts = reply.always[len(always) :], windows_facts(reading.facts, seen)
+        self._also_answers = tuple(reply.always[len(always) + len(STEPS) :])
+        held = reply.always[len(always) : len(always) + len(STEPS)]
+        facts = windows_facts(reading.facts, seen)
         facts = replace(facts, holding=holding_of(held), notes=(*facts.notes, *notes_of(held)))
         return replace(reading, windows=seen, facts=facts)
 

@@ -1,0 +1,237 @@
+"""Gathers what the checks of a site look at: one round trip to the recorder, and the portal beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ivn_provision.drivers.base import Reader
+from ivn_provision.drivers.portal.testing import PortalTesting
+from ivn_provision.drivers.portal.testing_values import Connectivity, PortalEvent
+from ivn_provision.drivers.xprotect_e.agent_link import Answer, Step
+from ivn_provision.drivers.xprotect_e.camera_images import CameraImage, images_of, images_step, why_not
+from ivn_provision.drivers.xprotect_e.driver import XProtectReader
+from ivn_provision.drivers.xprotect_e.image_server import Login
+from ivn_provision.drivers.xprotect_e.smtp_probe import SmtpDialogue, smtp_dialogue, smtp_step
+from ivn_provision.drivers.xprotect_e.store import bare
+from ivn_provision.errors import IvnError, SecretError
+from ivn_provision.model.resource import Resource
+from ivn_provision.run.events import Event, Observer, Step as Doing
+from ivn_provision.run.planning import Vouched, plan_site
+from ivn_provision.run.side_by_side import guarded, side_by_side
+from ivn_provision.run.targets import Opener
+from ivn_provision.spec.site import Computed, Site
+from ivn_provision.verify.checks import CHECKS
+from ivn_provision.verify.evidence import Evidence
+from ivn_provision.verify.registry import run
+from ivn_provision.verify.result import Result
+
+T = TypeVar("T")
+SMTP_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the checks of a site found; `error` where nothing could be looked at. `images` by camera number."""
+
+    site: str
+    results: tuple[Result, ...] = ()
+    images: Mapping[int, CameraImage] | None = None
+    error: IvnError | None = None
+
+
+def check_sites(sites: tuple[Site, ...], opener: Opener, observer: Observer) -> tuple[Checked, ...]:
+    """Look at every site, side by side. Nothing is written anywhere."""
+
+    def check(site: Site) -> Checked:
+        return guarded(
+            site.name,
+            lambda: check_site(site, opener, observer),
+            lambda error: Checked(site.name, error=error),
+        )
+
+    return side_by_side(check, sites)
+
+
+def check_site(site: Site, opener: Opener, observer: Observer) -> Checked:
+    """The checks of one site. A target that does not answer makes its checks inconclusive."""
+    readers = dict(opener.readers(site))
+    try:
+        evidence = _Gathering(site, opener, observer, readers).evidence()
+    finally:
+        for reader in readers.values():
+            reader.close()
+    return Checked(site.name, run(CHECKS, evidence), evidence.images)
+
+
+class _Gathering:
+    """What is missing is noted with its reason, by the names of Evidence."""
+
+    def __init__(self, site: Site, opener: Opener, observer: Observer, readers: dict[str, Reader]) -> None:
+        self.site, self.opener, self.observer, self.readers = site, opener, observer, readers
+        self.missing: dict[str, str] = {}
+        self._login = self._portals_login()
+
+    def evidence(self) -> Evidence:
+        """The portal first: it knows the address that mails go to. Then all else, side by side."""
+        computed = self._try("portal", self._computed, {})
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            recorder = pool.submit(self._try, "nvr", lambda: self._recorder(computed), None)
+            seen = pool.submit(self._try, "connectivity", self._connectivity, None)
+            events = pool.submit(self._try, "events", self._events, ())
+            nvr, connectivity, newest = recorder.result(), seen.result(), events.result()
+        return self._evidence(nvr, connectivity, newest)
+
+    def _evidence(
+        self, nvr: XProtectReader | None, connectivity: Connectivity | None, events: tuple[PortalEvent, ...]
+    ) -> Evidence:
+        opener = self.opener
+        there = {name: each for name, each in self.readers.items() if name not in self.missing}
+        vouched = Vouched(opener.attestations(self.site.name), opener.clock())
+        plan = plan_site(self.site, there, opener.secret, self.observer, vouched) if there else None
+        reading = nvr.reading() if nvr else None
+        live = [resource for each in there.values() for resource in each.read().resources]
+        return Evidence(
+            site=self.site,
+            now=opener.clock(),
+            plan=plan,
+            facts={name: each.probe() for name, each in there.items()},
+            windows=reading.windows if reading else None,
+            logins={each.login.name: each.status for each in reading.logins} if reading else {},
+            foreign=tuple(each for each in live if not each.owned),
+            smtp=self._dialogue(nvr),
+            images=self._images(nvr, live),
+            connectivity=connectivity,
+            events=events,
+            all_events=len(events) < PortalTesting.PAGE,
+            missing=self.missing,
+        )
+
+    def _try(self, name: str, work: Callable[[], T], otherwise: T) -> T:
+        try:
+            return work()
+        except IvnError as error:
+            self.missing[name] = error.summary
+            return otherwise
+
+    def _computed(self) -> Mapping[str, str]:
+        portal = self.readers.get("portal")
+        return portal.read().computed if portal else {}
+
+    def _recorder(self, computed: Mapping[str, str]) -> XProtectReader | None:
+        nvr = self.readers.get("nvr")
+        if not isinstance(nvr, XProtectReader):
+            return None
+        self.observer.notify(Event(self.site.name, Doing.READING, "nvr"))
+        nvr.ask_also(self._also(computed))
+        nvr.probe()
+        return nvr
+
+    def _also(self, computed: Mapping[str, str]) -> list[Step]:
+        """The SMTP dialogue and the pictures, as far as what they need is known; in this order."""
+        steps = []
+        if (smtp := self._smtp(computed)) is not None:
+            steps.append(smtp)
+        if self._login is not None:
+            steps.append(images_step(self._login))
+        return steps
+
+    def _smtp(self, computed: Mapping[str, str]) -> Step | None:
+        mail = self.site.mail
+        if mail is None or mail.server is None:
+            return None
+        server = mail.server
+        sender = _known(server.sender, computed)
+        recipients = [_known(each, computed) for each in (mail.message.recipients if mail.message else ())]
+        if not sender or not recipients or not all(recipients):
+            self.missing["smtp"] = "the address that the portal generates is not known"
+            return None
+        try:
+            password = self.opener.secret(server.password).reveal() if server.password else ""
+        except SecretError as error:
+            self.missing["smtp"] = error.summary
+            return None
+        return smtp_step(
+            host=server.host,
+            port=server.port,
+            security=server.security,
+            username=server.username or "",
+            password=password,
+            sender=sender,
+            recipients=recipients,
+            timeout_seconds=SMTP_SECONDS,
+        )
+
+    def _portals_login(self) -> Login | None:
+        """The account that the portal logs in with."""
+        nvr, device = self.site.nvr, self.site.portal.device if self.site.portal else None
+        if nvr is None or device is None or not device.username or device.password is None:
+            self.missing["images"] = "the site file declares no account for the portal"
+            return None
+        port = (nvr.server_access.local_port if nvr.server_access else None) or 80
+        try:
+            login = Login(device.username, self.opener.secret(device.password), port)
+        except SecretError as error:
+            self.missing["images"] = error.summary
+            return None
+        if not login.is_sent:
+            self.missing["images"] = "user or password is not plain ASCII: how the recorder reads it is unknown"
+            return None
+        return login
+
+    def _connectivity(self) -> Connectivity | None:
+        if self.site.portal is None:
+            self.missing["connectivity"] = "the site file declares no portal"
+            return None
+        return self.opener.testing(self.site).connectivity()
+
+    def _events(self) -> tuple[PortalEvent, ...]:
+        if self.site.portal is None:
+            self.missing["events"] = "the site file declares no portal"
+            return ()
+        return self.opener.testing(self.site).newest_events()
+
+    def _dialogue(self, nvr: XProtectReader | None) -> SmtpDialogue | None:
+        answer = _answer(nvr, "smtp")
+        if answer is None:
+            if "nvr" in self.missing:
+                self.missing.setdefault("smtp", self.missing["nvr"])
+            return None
+        if not answer.get("ok"):
+            error = answer.get("error") or {}
+            self.missing["smtp"] = f"the recorder's agent could not try it: {error.get('message', '')}"
+            return None
+        return smtp_dialogue(answer)
+
+    def _images(self, nvr: XProtectReader | None, live: list[Resource]) -> Mapping[int, CameraImage]:
+        answer = _answer(nvr, "exchange")
+        if answer is None:
+            self.missing.setdefault("images", self.missing.get("nvr", "no picture was asked for"))
+            return {}
+        if not answer.get("ok"):
+            self.missing["images"] = why_not(answer)
+            return {}
+        numbers = {bare(each.handle).lower(): _number(each) for each in live if each.kind == "camera"}
+        seen = images_of(answer)
+        return {numbers[guid]: image for guid, image in seen.items() if numbers.get(guid)}
+
+
+def _answer(nvr: XProtectReader | None, verb: str) -> Answer | None:
+    if nvr is None:
+        return None
+    return next((each for each in nvr.also() if each.get("verb") == verb), None)
+
+
+def _known(value: str | Computed, computed: Mapping[str, str]) -> str:
+    return value if isinstance(value, str) else computed.get(value.path, "")
+
+
+def _number(camera: Resource) -> int:
+    """The number that a camera's name begins with (R-27); 0 for a name without one."""
+    name = str(camera.fields.get("name") or camera.title)
+    with suppress(ValueError):
+        return int(name.partition(" ")[0])
+    return 0

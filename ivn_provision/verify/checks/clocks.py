@@ -1,0 +1,79 @@
+"""Clocks: a clip is found by the time in the mail (R-03)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ivn_provision.verify.drift import as_declared, drifted
+from ivn_provision.verify.evidence import Evidence
+from ivn_provision.verify.registry import check
+from ivn_provision.verify.result import Found, failed, passed, skipped, unknown, warned
+
+PRE_SECONDS = 10
+"""Before the alarm, where the site declares no clip: what is normal (R-04)."""
+NOTED_SECONDS = 1
+_REMEDY = "set the recorder's clock and its time source (w32tm /resync), then look again"
+
+
+@check("recorder-clock", title="The recorder's clock is right", target="nvr", refs=("R-03", "row 18"))
+def recorder_clock(evidence: Evidence) -> Iterator[Found]:
+    """The offset from this machine's clock against the clip window: a whole pre-roll off, and the clip is empty.
+
+    Half of the round trip is uncertain and does not count. This machine's own clock is taken to be right.
+    """
+    offset = evidence.windows.offset if evidence.windows else None
+    if offset is None:
+        yield unknown(f"the recorder's time was not read: {evidence.missing.get('nvr', 'it gave none')}")
+    elif abs(offset) >= _pre_seconds(evidence):
+        yield failed(f"at least {offset:+g} s off; the clip begins {_pre_seconds(evidence)} s before", _REMEDY)
+    elif abs(offset) >= NOTED_SECONDS:
+        yield warned(f"at least {offset:+g} s off", _REMEDY)
+    else:
+        yield passed(f"{offset:+g} s off, as far as the round trip shows")
+
+
+@check("time-source", title="The recorder keeps its time by a time source", target="nvr", refs=("row 18",))
+def time_source(evidence: Evidence) -> Iterator[Found]:
+    """As declared in `nvr.windows`."""
+    found = [*drifted(evidence, "windows", _REMEDY, ("clock_offset_seconds", "time_source"), whole=False)]
+    yield from _declared_of_windows(evidence, found, ("clock_offset_seconds", "time_source"), "time source")
+
+
+@check("mail-clock", title="Mails carry the right time", target="portal", refs=("row 18", "row 19"))
+def mail_clock(evidence: Evidence) -> Iterator[Found]:
+    """The newest mail that the portal understood: its own time against the time of its receipt."""
+    event = next((each for each in evidence.events if each.offset_seconds is not None), None)
+    if event is None or event.offset_seconds is None:
+        yield unknown("no mail with a time is known yet", "`ivn-provision verify` makes some")
+        return
+    offset, text = event.offset_seconds, f"the mail of {event.received_at} says {event.offset_seconds:+g} s"
+    if abs(offset) >= _pre_seconds(evidence):
+        yield failed(f"{text}: the clip is looked for at the wrong time", _REMEDY)
+    else:
+        yield passed(text)
+
+
+@check("camera-clock", title="The cameras' clocks are right", target="camera", refs=("row 18",))
+def camera_clock(evidence: Evidence) -> Iterator[Found]:
+    """Needs a driver for cameras."""
+    yield skipped("this version has no driver for cameras: look at the time in a picture of each")
+
+
+def _pre_seconds(evidence: Evidence) -> int:
+    clip = evidence.site.portal.clip if evidence.site.portal else None
+    return clip.pre_seconds if clip else PRE_SECONDS
+
+
+def _declared_of_windows(
+    evidence: Evidence, found: list[Found], fields: tuple[str, ...], what: str
+) -> Iterator[Found]:
+    declared = any(
+        name in fields
+        for address, values in (evidence.plan.desired.items() if evidence.plan else ())
+        if address.kind == "windows"
+        for name in values
+    )
+    if found or "nvr" in evidence.missing or declared:
+        yield from as_declared(evidence, ("windows",), what, found)
+    else:
+        yield skipped(f"the site file declares nothing of the {what}")

@@ -1,0 +1,57 @@
+"""Everything that checks look at: gathered once, in one round trip to the recorder and a few probes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ivn_provision.drivers.portal.testing_values import Connectivity, PortalEvent
+from ivn_provision.drivers.xprotect_e.camera_images import CameraImage
+from ivn_provision.drivers.xprotect_e.smtp_probe import SmtpDialogue
+from ivn_provision.drivers.xprotect_e.windows_seen import WindowsSeen
+from ivn_provision.model.live import Facts
+from ivn_provision.model.resource import Address, Resource
+from ivn_provision.plan.plan import Change, SitePlan
+from ivn_provision.spec.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """`missing` says why a source is not there, by its name: `nvr`, `portal`, `smtp`, `images`, `connectivity`,
+    `events`. `logins` are HTTP statuses of logins at the image server, by user. `foreign` are live objects that
+    are not ours. `events` are the portal's newest, newest first; `all_events`: are these all that there are?"""
+
+    site: Site
+    now: datetime
+    plan: SitePlan | None = None
+    facts: Mapping[str, Facts] = field(default_factory=dict)
+    windows: WindowsSeen | None = None
+    logins: Mapping[str, int] = field(default_factory=dict)
+    foreign: tuple[Resource, ...] = ()
+    smtp: SmtpDialogue | None = None
+    images: Mapping[int, CameraImage] = field(default_factory=dict)
+    connectivity: Connectivity | None = None
+    events: tuple[PortalEvent, ...] = ()
+    all_events: bool = False
+    test_until: str = ""
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    def changes(self, kind: str) -> Iterator[tuple[Change, str]]:
+        """Differences of a kind from what is declared: with the field, or "" for a whole object."""
+        for change in self.plan.changes if self.plan else ():
+            if change.address.kind == kind and change.action.value == "update":
+                yield from ((change, each.name) for each in change.fields)
+            elif change.address.kind == kind:
+                yield change, ""
+
+    def live(self, kind: str) -> Iterator[tuple[Address, Mapping[str, object]]]:
+        """Live objects of ours, of a kind."""
+        for address, fields in self.plan.live.items() if self.plan else ():
+            if address.kind == kind:
+                yield address, fields
+
+    def is_unread(self, kind: str) -> bool:
+        """Is it unknown whether objects of the kind are there at all?"""
+        facts = self.facts.get("portal" if kind in {"site", "device", "pin"} else "nvr")
+        return facts is None or kind in facts.capabilities.unread
