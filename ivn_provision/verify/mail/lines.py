@@ -49,8 +49,8 @@ def structure_problems(
         seen = found[template.field]
         if not seen:
             yield _missing(lines, found, profile, template)
-        for again in seen[1:]:
-            yield _duplicate(seen[0], again)
+        elif len(seen) > 1:
+            yield _duplicate(seen)
     yield from _order(found, profile)
     for template in profile.lines:
         yield from (problem for one in found[template.field][:1] for problem in _spacing(one))
@@ -75,12 +75,12 @@ def _missing(
     at, column = _end_of(lines) if number is None else (number, _label_stop(lines[number], template.label))
     return Problem(
         code="missing-line",
-        message=f"the body has no line '{template.label} :'",
+        message=f"the body has no line '{template.shown}'",
         part="body",
         line=at + 1,
         column=column + 1,
         text=lines[at],
-        expected=f"the line '{template.before.rstrip()}'",
+        expected=f"the line '{template.shown}'",
     )
 
 
@@ -139,10 +139,11 @@ def _label_stop(text: str, label: str) -> int:
     return index + len(text[index:]) - len(text[index:].lstrip(BLANK))
 
 
-def _duplicate(first: Found, again: Found) -> Problem:
+def _duplicate(seen: Sequence[Found]) -> Problem:
+    again = seen[1]
     return Problem(
         code="duplicate-line",
-        message=f"the body has the line '{again.template.label} :' again, first in line {first.line + 1}",
+        message=f"the body has the line '{again.template.shown}' {len(seen)} times, first in line {seen[0].line + 1}",
         part="body",
         line=again.line + 1,
         column=again.indent + 1,
@@ -158,12 +159,12 @@ def _order(found: Mapping[Field, Sequence[Found]], profile: MailProfile) -> Iter
         if want is not got:
             yield Problem(
                 code="order",
-                message=f"the line '{got.template.label} :' stands before '{want.template.label} :'",
+                message=f"the line '{got.template.shown}' stands before '{want.template.shown}'",
                 part="body",
                 line=got.line + 1,
                 column=got.indent + 1,
                 text=got.text,
-                expected=f"the line '{want.template.before.rstrip()}'",
+                expected=f"the line '{want.template.shown}'",
             )
             return
 

@@ -95,7 +95,7 @@ def _opened(message: Message) -> Opened:
             known.append(_unfolded(str(value)))
     return Opened(
         sender=next(iter(_addresses(headers["from"][:1])), ""),
-        recipients=_addresses(headers["to"]),
+        recipients=_addresses(headers["to"][:1]),
         subject=next((_decoded(value) for value in headers["subject"]), ""),
         received=tuple(headers["received"][:_MAX_RECEIVED]),
         texts=tuple(_texts(message)),
@@ -114,7 +114,10 @@ def _unfolded(value: str) -> str:
 
 
 def _addresses(values: list[str]) -> tuple[str, ...]:
-    return tuple(_printable(address) for _, address in getaddresses(values) if address)
+    try:
+        return tuple(_printable(address) for _, address in getaddresses(values) if address)
+    except STDLIB_FAILS:
+        return ()
 
 
 def _decoded(value: str) -> str:

@@ -29,6 +29,11 @@ class TemplateLine:
     before: str
     variable: str
 
+    @property
+    def shown(self) -> str:
+        """The label with its colon, for messages."""
+        return self.before.rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class MailProfile:

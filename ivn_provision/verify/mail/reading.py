@@ -153,7 +153,7 @@ def _variable(one: Found, variable: re.Match[str]) -> Problem:
         one,
         variable.start(),
         "variable-not-replaced",
-        f"{variable[0]} stands in the line '{one.template.label} :': the recorder {why}",
+        f"{variable[0]} stands in the line '{one.template.shown}': the recorder {why}",
         f"what {known} stands for",
     )
 
@@ -186,7 +186,7 @@ def _bad_time(one: Found, profile: MailProfile) -> Iterator[Problem]:
 
 def _control(one: Found) -> Iterator[Problem]:
     if found := _CONTROL.search(one.value):
-        message = f"the character U+{ord(found[0]):04X} stands in the line '{one.template.label} :'"
+        message = f"the character U+{ord(found[0]):04X} stands in the line '{one.template.shown}'"
         yield _at(one, found.start(), "control-character", message, "a printable character")
 
 
