@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Literal
 
-from ivn_provision.verify.mail.problem import Problem, quoted
+from ivn_provision.verify.mail.problem import UNOPENED, Problem, quoted
 from ivn_provision.verify.mail.profile import MailProfile
 from ivn_provision.verify.mail.reading import MailReading
 from ivn_provision.verify.mail.times import TimeReading, read_time
@@ -86,6 +86,7 @@ _PROBLEMS = {
     "order": (11, "R-40"),
     "spacing": (11, "R-40"),
     "extra-line": (11, "R-40"),
+    "extra-part": (11, "R-40"),
     "variable-not-replaced": (11, "R-39"),
     "bad-trigger": (3, "R-50"),
     "control-character": (4, "R-50"),
@@ -115,10 +116,9 @@ def judge_mail(
     reading: MailReading, envelope: Envelope, expected: Expected, profile: MailProfile
 ) -> tuple[Finding, ...]:
     """All findings; none means that this is the mail, as it should be."""
+    opened = not any(problem.code in UNOPENED for problem in reading.problems)
     return (
-        *_sender(reading, envelope, expected),
-        *_recipient(reading, envelope, expected),
-        *_subject(reading, profile),
+        *(_headers(reading, envelope, expected, profile) if opened else ()),
         *(_of_problem(problem) for problem in reading.problems),
         *_trigger(reading, expected),
         *_camera(reading, expected),
@@ -126,6 +126,14 @@ def judge_mail(
         *_arrival(envelope, expected),
         *_first_hop(reading, envelope, expected),
     )
+
+
+def _headers(
+    reading: MailReading, envelope: Envelope, expected: Expected, profile: MailProfile
+) -> Iterator[Finding]:
+    yield from _sender(reading, envelope, expected)
+    yield from _recipient(reading, envelope, expected)
+    yield from _subject(reading, profile)
 
 
 def _sender(reading: MailReading, envelope: Envelope, expected: Expected) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ def find_lines(lines: Sequence[str], profile: MailProfile) -> dict[Field, list[F
     found: dict[Field, list[Found]] = {template.field: [] for template in profile.lines}
     for number, text in enumerate(lines):
         for template in profile.lines:
-            if match := _labelled(template.label).match(text):
+            if match := _at_start(template.label).match(text):
                 value = text[match.end() :].rstrip(BLANK)
                 found[template.field].append(
                     Found(template, number, text, match.start("label"), match.end(), value)
@@ -58,9 +58,15 @@ def structure_problems(
 
 
 @lru_cache(maxsize=64)
-def _labelled(label: str) -> re.Pattern[str]:
+def _at_start(label: str) -> re.Pattern[str]:
+    return re.compile(rf"[{BLANK}]*(?P<label>{_anywhere(label).pattern})[{BLANK}]*")
+
+
+@lru_cache(maxsize=64)
+def _anywhere(label: str) -> re.Pattern[str]:
+    """Does not begin with blanks: a search for them would take quadratic time."""
     words = rf"[{BLANK}]+".join(re.escape(word) for word in label.split(" "))
-    return re.compile(rf"[{BLANK}]*(?P<label>{words})[{BLANK}]*:[{BLANK}]*")
+    return re.compile(rf"{words}[{BLANK}]*:")
 
 
 def _missing(
@@ -69,10 +75,7 @@ def _missing(
     profile: MailProfile,
     template: TemplateLine,
 ) -> Problem:
-    number = _misspelt(lines, found, template)
-    if number is None:
-        number = _in_its_place(lines, found, profile, template)
-    at, column = _end_of(lines) if number is None else (number, _label_stop(lines[number], template.label))
+    at, column, expected = _where_missing(lines, found, profile, template)
     return Problem(
         code="missing-line",
         message=f"the body has no line '{template.shown}'",
@@ -80,8 +83,31 @@ def _missing(
         line=at + 1,
         column=column + 1,
         text=lines[at],
-        expected=f"the line '{template.shown}'",
+        expected=expected,
     )
+
+
+def _where_missing(
+    lines: Sequence[str],
+    found: Mapping[Field, Sequence[Found]],
+    profile: MailProfile,
+    template: TemplateLine,
+) -> tuple[int, int, str]:
+    """Line and column, from 0, of the character where the line was wanted, and what was wanted there."""
+    wanted = f"the line '{template.shown}'"
+    for one in (one for each in found.values() for one in each):
+        if inside := _anywhere(template.label).search(one.text, one.start):
+            return one.line, inside.start(), f"the end of the line, and then {wanted}"
+    number = _misspelt(lines, found, template)
+    if number is None:
+        number = _in_its_place(lines, found, profile, template)
+    if number is not None:
+        return number, _label_stop(lines[number], template.label), wanted
+    later = profile.lines[profile.lines.index(template) + 1 :]
+    follower = next((found[each.field][0] for each in later if found[each.field]), None)
+    if follower:
+        return follower.line, follower.indent, wanted
+    return *_end_of(lines), wanted
 
 
 def _unlabelled(lines: Sequence[str], found: Mapping[Field, Sequence[Found]]) -> list[int]:

@@ -26,7 +26,7 @@ _MAX_HEADER = 4096  # characters of one header, in which the standard library ta
 _MAX_RECEIVED = 50
 
 _CONTENT_HEADER = re.compile(rb"^content-[a-z-]+:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
-_FOLD = re.compile(r"[ \t]*[\r\n]+[ \t]*")
+_FOLD = re.compile(r"[\r\n]+[ \t]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CHARSETS = re.compile(
     r"utf-(?:8|8-sig|16|16-le|16-be|32|32-le|32-be)|iso8859-\d+|cp\d+|koi8-[rut]|mac-\w+|tis-620|hz|big5(?:hkscs)?"
@@ -49,7 +49,7 @@ STDLIB_FAILS = (
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A mail taken apart. `texts` are its readable parts, the likeliest first; attachments are left out.
+    """A mail taken apart. `plain` and `html` are the texts of its readable parts; attachments are left out.
 
     `received` are the Received headers as they stand, newest first. `doubled` names headers that may be there
     once only and were there again. `refusal` says why a mail was not opened at all.
@@ -59,7 +59,8 @@ class Opened:
     recipients: tuple[str, ...] = ()
     subject: str = ""
     received: tuple[str, ...] = ()
-    texts: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
+    html: tuple[str, ...] = ()
     doubled: tuple[str, ...] = ()
     refusal: str = ""
 
@@ -89,6 +90,7 @@ def _refusal(raw: bytes) -> str:
 
 
 def _opened(message: Message) -> Opened:
+    plain, html = _texts(message)
     headers: dict[str, list[str]] = {"from": [], "to": [], "subject": [], "received": []}
     for name, value in message.raw_items():
         if (known := headers.get(name.lower())) is not None:
@@ -98,7 +100,8 @@ def _opened(message: Message) -> Opened:
         recipients=_addresses(headers["to"][:1]),
         subject=next((_decoded(value) for value in headers["subject"]), ""),
         received=tuple(headers["received"][:_MAX_RECEIVED]),
-        texts=tuple(_texts(message)),
+        plain=plain,
+        html=html,
         doubled=tuple(name for name in ("from", "to", "subject") if len(headers[name]) > 1),
     )
 
@@ -135,18 +138,16 @@ def _printable(text: str) -> str:
     return _CONTROL.sub("\ufffd", text)
 
 
-def _texts(message: Message) -> Iterator[str]:
-    """Plain parts, then HTML parts. A mail inside the mail is not this mail."""
+def _texts(message: Message) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The plain parts and the HTML parts, in order."""
     leaves = [part for part in _leaves(message) if part.get_content_disposition() != "attachment"]
-    for part in leaves:
-        if part.get_content_type() == "text/plain":
-            yield _content(part)
-    for part in leaves:
-        if part.get_content_type() == "text/html":
-            yield html_text(_content(part))
+    plain = (part for part in leaves if part.get_content_type() == "text/plain")
+    html = (part for part in leaves if part.get_content_type() == "text/html")
+    return tuple(_content(part) for part in plain), tuple(html_text(_content(part)) for part in html)
 
 
 def _leaves(message: Message) -> Iterator[Message]:
+    """The parts that have no parts. A mail inside the mail is not this mail."""
     todo: list[Message] = [message]
     while todo:
         part = todo.pop()

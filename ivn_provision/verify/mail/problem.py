@@ -8,8 +8,11 @@ from typing import Literal
 
 Part = Literal["mail", "subject", "body"]
 
-TOLERATED = frozenset({"extra-line", "spacing"})
+TOLERATED = frozenset({"extra-line", "extra-part", "spacing"})
 """Codes of problems that do not keep us from reading. Whether the portal minds them is not known."""
+
+UNOPENED = frozenset({"too-large", "unreadable"})
+"""Codes of mails of which nothing was read, headers neither."""
 
 CARET_WIDTH = 100
 

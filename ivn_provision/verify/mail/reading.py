@@ -61,13 +61,14 @@ def read_mail(raw: bytes, profile: MailProfile) -> MailReading:
     if mail.refusal:
         code = "too-large" if "bytes" in mail.refusal else "unreadable"
         return MailReading(problems=(Problem(code, f"the mail is not read: {mail.refusal}"),))
-    body, cut = _bounded(_chosen(mail.texts, profile))
+    chosen = _chosen((*mail.plain, *mail.html), profile)
+    body, cut = _bounded(chosen)
     lines = body.split("\n")
     found = find_lines(lines, profile)
     first = {field: seen[0] for field, seen in found.items() if seen}
     event, camera = _value(first.get("trigger")), _value(first.get("camera"))
     trigger_match, camera_match = EVENT.match(event), CAMERA.match(camera)
-    problems = [*_header_problems(mail), *_cut_problems(cut, lines)]
+    problems = [*_mail_problems(mail, chosen), *_cut_problems(cut, lines)]
     if body.strip():
         problems += [
             *structure_problems(lines, found, profile),
@@ -109,9 +110,12 @@ def _value(found: Found | None) -> str:
     return found.value if found else ""
 
 
-def _header_problems(mail: Opened) -> Iterator[Problem]:
+def _mail_problems(mail: Opened, chosen: str) -> Iterator[Problem]:
     for name in mail.doubled:
         yield Problem("duplicate-header", f"the mail has the header {name.capitalize()} more than once")
+    if extra := next((text for text in mail.plain if text is not chosen and text.strip()), ""):
+        shown = quoted(" ".join(extra[:200].split()))
+        yield Problem("extra-part", f"the mail has a text part that is not the template: {shown}")
 
 
 def _cut_problems(cut: bool, lines: Sequence[str]) -> Iterator[Problem]:
