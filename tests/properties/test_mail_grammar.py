@@ -20,7 +20,7 @@ from ivn_provision.verify.mail.profile import XPROTECT
 from ivn_provision.verify.mail.reading import MailReading, read_mail
 from ivn_provision.verify.mail.scan import EVENT
 from ivn_provision.verify.mail.strict import written
-from ivn_provision.verify.mail.times import FORMATS, read_time, time_stop
+from ivn_provision.verify.mail.times import FORMATS, TimeFormat, read_time, time_stop
 
 ACCOUNT = "milestone-xp-p@ivnview.example"
 ZONES = st.sampled_from(["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"])
@@ -190,7 +190,7 @@ def test_what_the_template_gives_is_read_back(
 
 
 @settings(max_examples=200, deadline=None)
-@given(event=EVENTS, camera=CAMERAS, charset=st.sampled_from(["utf-8", "windows-1252", "utf-16"]))
+@given(event=EVENTS, camera=CAMERAS, charset=st.sampled_from(["utf-8", "windows-1252"]))
 def test_what_the_standard_library_writes_is_read_back(event: str, camera: str, charset: str) -> None:
     message = EmailMessage(policy=policy.SMTP)
     message["From"] = message["To"] = ACCOUNT
@@ -270,9 +270,8 @@ def test_a_mail_that_is_too_large_is_refused() -> None:
     assert str(MAX_BYTES) in problem.message
 
 
-@pytest.mark.parametrize("form", FORMATS, ids=[form.name for form in FORMATS])
-def test_every_format_is_read(form: object) -> None:
-    one = FORMATS[FORMATS.index(form)]  # type: ignore[arg-type]
+@pytest.mark.parametrize("one", FORMATS, ids=[form.name for form in FORMATS])
+def test_every_format_is_read(one: TimeFormat) -> None:
     parts = {"m": "11", "d": "25", "y": "2026"}
     text = one.separators[0].join(parts[each] for each in one.order) + " 15:05:33"
     time = read_time(text, UTC, datetime(2026, 1, 1, tzinfo=UTC))
