@@ -213,7 +213,8 @@ def test_one_wrong_character_is_never_another_alarm(event: str, camera: str, dat
     before = read_mail(mail_of(body), XPROTECT)
     after = read_mail(mail_of(changed), XPROTECT)
     check_places(after)
-    if after.is_read and (after.pin, after.source) != (before.pin, before.source):
+    # `Trigger Event :11 H` for `Trigger Event : 1 H` is read as pin 11, but not in silence: its spacing is off
+    if not after.problems and (after.pin, after.source) != (before.pin, before.source):
         given_text = changed[len(XPROTECT.lines[0].before) : changed.index("\n")].strip()
         valid = EVENT.match(given_text)
         assert valid is not None
