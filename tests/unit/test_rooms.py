@@ -17,6 +17,7 @@ FORBIDDEN = {
     "transports": ("run", "cli", "lab", "report", "drivers", "plan", "model"),
     "run": ("cli", "lab", "report"),
     "report": ("cli", "lab", "drivers", "transports"),
+    "verify": ("run", "cli", "report", "lab"),
     "lab": ("spec", "model", "plan", "drivers", "transports", "run", "report", "cli", "secret"),
 }
 
@@ -57,7 +58,7 @@ def test_only_the_commands_know_the_lab() -> None:
 def test_the_core_does_not_print_or_sleep() -> None:
     files = [
         path
-        for room in ("spec", "model", "plan", "drivers", "run")
+        for room in ("spec", "model", "plan", "drivers", "run", "verify")
         for path in (PACKAGE / room).rglob("*.py")
     ]
     wrong = [
