@@ -28,7 +28,8 @@ class MailGate:
     def loaded(self, active: ActiveConfiguration) -> None:
         """A configuration came into force: an event without its tick is cured of R-54 (R-55)."""
         if "mail-swallowed" in self._faults:
-            self._untied |= {each.name for each in (*active.inputs, *active.generics) if not each.email}
+            self._untied |= {each.name for each in active.inputs if not each.email}
+            self._untied |= {each.name for each in active.generics if not each.email}
 
     def passed(self, mail: Notification, kind: str, now: float) -> tuple[Notification, ...]:
         """The mails that really go; `now` in seconds of any clock that does not jump."""
