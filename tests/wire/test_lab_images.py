@@ -166,7 +166,10 @@ def test_what_is_no_request_ends_the_connection(lab: Running, request_text: byte
 
 def test_requests_may_come_in_pieces_and_together(lab: Running) -> None:
     with client(lab) as peer:
-        for piece in (b"<methodcall><requestid>7</requestid>", b"<methodname>x</methodname></methodcall>\r\n"):
+        for piece in (
+            b"<methodcall><requestid>7</requestid>",
+            b"<methodname>x</methodname></methodcall>\r\n",
+        ):
             peer.send(piece)
         peer.send(b"\r\n<methodcall><methodname>y</methodname></methodcall>" + END)
         assert [peer.reply().findtext("methodname") for _ in range(2)] == ["x", "y"]
