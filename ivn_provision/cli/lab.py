@@ -167,14 +167,23 @@ def fire(site: str, source: str, what: tuple[str, ...], edge: str, directory: Pa
 
 
 @command.command()
-@click.argument("place", metavar="SITE|portal")
+@click.argument("place", metavar="SITE|portal|mail")
 @click.argument("name")
 @click.option("--off", is_flag=True, help="Switch the fault off again.")
 @_directory
 def fault(place: str, name: str, off: bool, directory: Path) -> None:
-    """Make a recorder, its wire or the portal fail in a given way."""
+    """Make a recorder, its wire, the portal or the mail server fail in a given way: see `lab faults`."""
     lab_control.call(directory, "fault", {"place": place, "name": name, "on": not off})
     click.echo(f"Fault {name} of {place} is {'off' if off else 'on'}.")
+
+
+@command.command()
+@click.argument("place", type=click.Choice(["SITE", "portal", "mail"]), required=False)
+def faults(place: str | None) -> None:
+    """What `lab fault` can switch on, and the row of the failure table that each fault makes come true."""
+    from ivn_provision.cli import lab_faults
+
+    click.echo("\n".join(lab_faults.lines(place)))
 
 
 @command.command(name="portal-state")

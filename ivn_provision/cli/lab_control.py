@@ -194,8 +194,8 @@ def _recorders(status: Mapping[str, Any]) -> list[str]:
 
 
 def _faults(status: Mapping[str, Any]) -> list[str]:
-    found = [f"  portal: {', '.join(status['portal']['faults'])}"] if status["portal"]["faults"] else []
-    return found + [
+    shared = [(place, status[place]["faults"]) for place in ("portal", "mail")]
+    return [f"  {place}: {', '.join(faults)}" for place, faults in shared if faults] + [
         f"  {site['key']}: {', '.join(site['faults'])}" for site in status["sites"] if site["faults"]
     ]
 

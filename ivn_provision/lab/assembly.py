@@ -43,7 +43,7 @@ class Assembly:
 
     def __init__(self, directory: Path, sites: Iterable[LabSite], ports: Ports, clock: Clock) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.directory, self.ports = directory, ports
+        self.directory, self.ports, self.clock = directory, ports, clock
         self.passwords = Passwords(directory / "secrets")
         self.sites = with_passwords(_with_ports(sites, ports), self.passwords)
         _check(self.sites, ports)
@@ -112,12 +112,14 @@ class Assembly:
             self.nvr(site).remove(kind, key)
 
     def fault(self, place: str, name: str, *, on: bool) -> None:
-        """Switch a fault of the portal (`portal`) or of a site's recorder. Raises LabError."""
-        if place != "portal":
+        """Switch a fault of `portal`, of the mail server (`mail`) or of a site's recorder. Raises LabError."""
+        if place == "portal":
+            check_fault(name)
+            (self.portal.faults.add if on else self.portal.faults.discard)(name)
+        elif place == "mail":
+            self.mail.fault(name, on=on)
+        else:
             self.nvr(place).fault(name, on=on)
-            return
-        check_fault(name)
-        (self.portal.faults.add if on else self.portal.faults.discard)(name)
 
     def portal_state(self, site: str, *, armed: bool | None, incident: str | None) -> None:
         """What happens on a site, as the portal shows it; None leaves it, "" ends an incident. Raises LabError."""

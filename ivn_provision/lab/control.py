@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from ivn_provision.errors import LabError
 from ivn_provision.lab.assembly import Assembly
+from ivn_provision.lab.clock import rfc3339
 from ivn_provision.lab.loopback import listen
 from ivn_provision.lab.nvr.store import Edit
 from ivn_provision.lab.portal.portal import unknown_site
@@ -47,6 +48,7 @@ class Control:
             "remove": self._remove,
             "gui": self._gui,
             "fire": self._fire,
+            "fire_input": self._fire_input,
             "fault": self._fault,
             "portal_state": self._portal_state,
             "shutdown": self._shutdown,
@@ -119,13 +121,20 @@ class Control:
         before = next(iter(nvr.events_log[-1:]), None)
         answer: object
         if "pin" in given:
-            answer = await self.assembly.fire_soft(site, int(given["pin"]))
+            answer = await self.assembly.fire_soft(site, _number(given, "pin"))
         else:
             edge = str(given.get("edge", "rising"))
-            device, number = str(given.get("device")), int(given["input"])
+            device, number = str(given.get("device")), _number(given, "input")
             answer = {"events": await self.assembly.fire_input(site, device, number, edge)}
         await nvr.settled(before, _SETTLE_SECONDS)
         return answer
+
+    async def _fire_input(self, given: Mapping[str, Any]) -> object:
+        """Answers at once: what the recorder's mails do meanwhile is for others to watch."""
+        site, device, number = str(given.get("site")), str(given.get("device")), _number(given, "input")
+        at = rfc3339(self.assembly.clock())
+        edge = str(given.get("edge", "rising"))
+        return {"events": await self.assembly.fire_input(site, device, number, edge), "at": at}
 
     async def _fault(self, given: Mapping[str, Any]) -> object:
         self.assembly.fault(str(given.get("place")), str(given.get("name")), on=bool(given.get("on", True)))
@@ -145,6 +154,13 @@ class Control:
     async def _shutdown(self, _: Mapping[str, Any]) -> object:
         self._asked_to_stop()
         return None
+
+
+def _number(given: Mapping[str, Any], name: str) -> int:
+    try:
+        return int(given[name])
+    except (KeyError, TypeError, ValueError):
+        raise LabError(f"the control request has no number {name}") from None
 
 
 def _words(value: object) -> str:

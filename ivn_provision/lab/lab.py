@@ -185,7 +185,7 @@ class Lab:
         self._call(lambda: self.assembly.gui(site, Edit(action, kind, key, fields or {})))
 
     def fault(self, place: str, name: str, *, on: bool = True) -> None:
-        """Switch a fault of `portal` or of a site's recorder. Raises LabError."""
+        """Switch a fault of `portal`, `mail` or of a site's recorder; see `fault_list`. Raises LabError."""
         self._call(lambda: self.assembly.fault(place, name, on=on))
 
     def portal_state(self, site: str, *, armed: bool | None = None, incident: str | None = None) -> None:

@@ -31,6 +31,7 @@ def status_of(assembly: Assembly) -> Json:
             "host": assembly.smtp.server,
             "port": assembly.smtp.port,
             "security": assembly.smtp.security,
+            "faults": sorted(assembly.mail.faults),
         },
         "ca_file": str(assembly.tls.ca_file),
         "secrets": str(assembly.passwords.directory),

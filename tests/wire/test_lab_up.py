@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ivn_provision.cli.lab_control import call
 from ivn_provision.errors import LabError
 from ivn_provision.lab.lab import Lab
 from ivn_provision.lab.loopback import listen
@@ -55,10 +56,18 @@ def test_up_status_tamper_fire_down(running: Path, tmp_path: Path) -> None:
     fired = run(running, "fire", "harbor-marina", "input", "192.168.10.61", "1")
     assert "0 events" in fired.stdout
     assert run(running, "fire", "harbor-marina", "soft").returncode == 64
+    at_once = call(running, "fire_input", {"site": "harbor-marina", "device": "192.168.10.61", "input": 1})
+    assert at_once["events"] == 0
+    assert at_once["at"].endswith("Z")
+    with pytest.raises(LabError, match="has no number input"):
+        call(running, "fire_input", {"site": "harbor-marina", "device": "192.168.10.61"})
     assert run(running, "fault", "portal", "html").returncode == 0
+    assert run(running, "fault", "mail", "lose").returncode == 0
     text = run(running, "status").stdout
     assert "ASSUMES" in text
     assert "portal: html" in text
+    assert "mail: lose" in text
+    assert "127.0.0.253 stands for all strangers" in text
     secrets = [each.read_text().strip() for each in (running / "secrets").iterdir()]
     assert not any(value in text + json.dumps(status) for value in secrets)
 

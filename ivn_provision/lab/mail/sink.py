@@ -9,16 +9,20 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from ivn_provision.errors import LabError
 from ivn_provision.lab.clock import Clock
+from ivn_provision.lab.fault_list import MAIL, SLOW_MAIL_SECONDS, names
 from ivn_provision.lab.mail.message import Mail
+from ivn_provision.lab.mail.relay import relayed
+from ivn_provision.lab.mail.session import Mute, Session
 
 MAX_MAIL_BYTES = 1024 * 1024
+MAIL_FAULTS = names(MAIL)
 _IDLE_SECONDS = 60
 # aiosmtpd warns at each login that a field which it sets itself is deprecated
 logging.getLogger("mail.log").setLevel(logging.ERROR)
@@ -61,10 +65,13 @@ class MailSink:
         self.accounts = accounts
         self.counters = SinkCounters()
         self.messages: deque[Mail] = deque(maxlen=1000)
+        self.faults: set[str] = set()
+        self.slow_seconds = SLOW_MAIL_SECONDS
+        self._late: set[asyncio.TimerHandle] = set()
         self._tls, self._deliver, self._clock = tls, deliver, clock
         self._require_tls, self._require_login = require_tls, require_login
         self._server: asyncio.Server | None = None
-        self._open: set[_Session] = set()
+        self._open: set[Session | Mute] = set()
         if require_login and not require_tls:
             raise LabError("the lab's mail server asks for a login only after STARTTLS")
 
@@ -77,13 +84,24 @@ class MailSink:
         if self._server is None:
             return
         self._server.close()
+        for timer in self._late:
+            timer.cancel()
         for session in tuple(self._open):
             session.drop()
         await self._server.wait_closed()
         await asyncio.sleep(0)
 
-    def _session(self) -> _Session:
-        return _Session(
+    def fault(self, name: str, *, on: bool) -> None:
+        """Switch a fault of the mail server. Raises LabError for one that does not exist."""
+        if name not in MAIL_FAULTS:
+            known = ", ".join(sorted(MAIL_FAULTS))
+            raise LabError(f"the mail server has no fault {name!r}", next_step=f"faults are: {known}")
+        (self.faults.add if on else self.faults.discard)(name)
+
+    def _session(self) -> Session | Mute:
+        if self.faults & {"refuse-connection", "stall"}:
+            return Mute(self)
+        return Session(
             self,
             loop=asyncio.get_running_loop(),
             hostname="smtp.lab.invalid",
@@ -96,11 +114,13 @@ class MailSink:
             timeout=_IDLE_SECONDS,
         )
 
-    def opened(self, session: _Session) -> None:
+    def opened(self, session: Session | Mute) -> None:
+        """Count a connection, once: STARTTLS opens it a second time."""
         self.counters.connections += session not in self._open
         self._open.add(session)
 
-    def closed(self, session: _Session) -> None:
+    def closed(self, session: Session | Mute) -> None:
+        """A connection has ended."""
         self._open.discard(session)
 
     def _authenticate(
@@ -108,7 +128,12 @@ class MailSink:
     ) -> AuthResult:
         assert isinstance(data, LoginPassword)
         account = self.accounts.get(data.login.decode("utf-8", "replace"))
-        good = account is not None and hmac.compare_digest(account.password.encode(), data.password)
+        refused = account is None or "refuse-login" in self.faults
+        good = (
+            not refused
+            and account is not None
+            and hmac.compare_digest(account.password.encode(), data.password)
+        )
         self.counters.logins += good
         self.counters.login_failures += not good
         # handled=False: aiosmtpd answers 535 itself
@@ -117,6 +142,7 @@ class MailSink:
     async def handle_DATA(self, _server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's hook
         username = str(session.auth_data or "")
         account = self.accounts.get(username)
+        self.counters.mails += 1
         mail = Mail(
             received_at=self._clock(),
             peer=str(session.peer[0]),
@@ -124,30 +150,42 @@ class MailSink:
             account=account.site if account else "",
             sender=str(envelope.mail_from),
             recipients=tuple(str(each) for each in envelope.rcpt_tos),
-            raw=bytes(envelope.content),
+            raw=relayed(bytes(envelope.content), self.faults),
             tls=session.ssl is not None,
         )
-        self.counters.mails += 1
-        self.messages.append(mail)
-        self._deliver(mail)
+        for _ in range(0 if "lose" in self.faults else 2 if "duplicate" in self.faults else 1):
+            self._hand_on(mail)
         return "250 OK"
 
+    def _hand_on(self, mail: Mail) -> None:
+        if "slow" not in self.faults:
+            self._arrived(mail)
+            return
+        loop = asyncio.get_running_loop()
 
-class _Session(SMTP):
-    """One connection that its sink can drop."""
+        def arrive() -> None:
+            self._late.discard(timer)
+            self._arrived(replace(mail, received_at=self._clock()))
 
-    def __init__(self, sink: MailSink, **options: Any) -> None:
-        super().__init__(sink, **options)
-        self._sink = sink
+        timer = loop.call_later(self.slow_seconds, arrive)
+        self._late.add(timer)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._sink.opened(self)
-        super().connection_made(transport)
+    def _arrived(self, mail: Mail) -> None:
+        self.messages.append(mail)
+        self._deliver(mail)
 
-    def connection_lost(self, error: Exception | None) -> None:
-        super().connection_lost(error)
-        self._sink.closed(self)
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd's hook
+        self, _server: SMTP, session: Any, _envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        silent = "no-starttls" in self.faults
+        return [each for each in responses if not (silent and each.endswith("STARTTLS"))]
 
-    def drop(self) -> None:
-        if isinstance(self.transport, asyncio.Transport):
-            self.transport.abort()
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's hook
+        self, _server: SMTP, _session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if "refuse-recipient" in self.faults:
+            return "550 5.1.1 No such mailbox here"
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 OK"

@@ -127,6 +127,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
         "name": _NAME,
         "kind": Field("Kind", choice(basic="Basic", windows="Windows")),
         "administrator": Field("Administrator", flag),
+        "view": Field("View", flag),
     },
 }
 # Words that other tools use for the same fields.

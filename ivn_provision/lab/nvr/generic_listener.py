@@ -9,42 +9,71 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 _LARGEST_TEXT = 65_536  # bytes; what comes after is not read
 _IDLE_SECONDS = 1.0
+STRANGER = "127.0.0.253"
+"""The address that stands for everybody else: the router lets it through only by a fault."""
 Received = Callable[[str, str], None]
 
 
 class GenericListener:
-    """Open from construction to `close`; tells `received(text, "tcp"|"udp")` on the loop."""
+    """Open from construction to `close`; tells `received(text, "tcp"|"udp")` on the loop.
 
-    def __init__(self, host: str, port: int, loop: asyncio.AbstractEventLoop, received: Received) -> None:
+    `faults` are those of the router in front of it: `event-port-open` lets strangers in.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        loop: asyncio.AbstractEventLoop,
+        received: Received,
+        faults: Container[str] = (),
+    ) -> None:
+        self._place = (host, port)
         self._loop = loop
         self._received = received
+        self._faults = faults
         self._connections: dict[socket.socket, tuple[bytearray, asyncio.TimerHandle]] = {}
-        self._tcp = _bound(host, port, socket.SOCK_STREAM)
+        self._sockets: tuple[socket.socket, ...] = ()
+        self.open()
+
+    def open(self) -> None:
+        """Listen, if it does not yet. Raises OSError."""
+        if self._sockets:
+            return
+        tcp = _bound(*self._place, socket.SOCK_STREAM)
         try:
-            self._udp = _bound(host, port, socket.SOCK_DGRAM)
+            udp = _bound(*self._place, socket.SOCK_DGRAM)
         except OSError:
-            self._tcp.close()
+            tcp.close()
             raise
-        self._tcp.listen(128)
-        loop.add_reader(self._tcp, self._accept)
-        loop.add_reader(self._udp, self._packet)
+        tcp.listen(128)
+        self._loop.add_reader(tcp, self._accept, tcp)
+        self._loop.add_reader(udp, self._packet, udp)
+        self._sockets = (tcp, udp)
 
     def close(self) -> None:
         """Stop listening and drop every connection, unread."""
-        for sock in (self._tcp, self._udp):
+        for sock in self._sockets:
             self._loop.remove_reader(sock)
             sock.close()
+        self._sockets = ()
         for sock in list(self._connections):
             self._drop(sock)
 
-    def _accept(self) -> None:
+    def _bars(self, address: str) -> bool:
+        return address == STRANGER and "event-port-open" not in self._faults
+
+    def _accept(self, listening: socket.socket) -> None:
         try:
-            sock, _ = self._tcp.accept()
+            sock, peer = listening.accept()
         except OSError:
+            return
+        if self._bars(peer[0]):
+            sock.close()
             return
         sock.setblocking(False)
         timer = self._loop.call_later(_IDLE_SECONDS, self._finish, sock)
@@ -77,11 +106,11 @@ class GenericListener:
         sock.close()
         return buffer
 
-    def _packet(self) -> None:
+    def _packet(self, udp: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            data, _ = self._udp.recvfrom(_LARGEST_TEXT)
+            data, peer = udp.recvfrom(_LARGEST_TEXT)
             text = data.rstrip(b"\r\n\0").decode("ascii", "replace")
-            if text:
+            if text and not self._bars(peer[0]):
                 self._received(text, "udp")
 
 

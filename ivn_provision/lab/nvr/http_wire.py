@@ -46,13 +46,20 @@ class Closed(Exception):
 
 
 class HttpConnection:
-    """Requests of one connection, one after the other. `limit` is the largest body in bytes."""
+    """Requests of one connection, one after the other. `limit` is the largest body in bytes.
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int) -> None:
+    `first` was read already, by somebody who wanted to know what is spoken here.
+    """
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int, first: bytes = b""
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._limit = limit
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=65_536)
+        if first:
+            self._http.receive_data(first)
 
     async def request(self) -> HttpRequest:
         """The next request, its body read whole. Raises Closed, TooLarge."""

@@ -60,7 +60,6 @@ class Nvr:
         self.http_port, self.https_port, self.event_port = site.http_port, site.https_port, site.event_port
         self.secrets = {name: password for name, password, _ in site.users}
         self._tls = server_tls
-        self._clock = clock
         self._shells_per_user = shells_per_user
         self._listeners: list[Listener] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -74,7 +73,7 @@ class Nvr:
         self.windows = WindowsMachine(identity, tree, clock, self._service_changes, self._file_written)
         self.store = store_of(site, tree)
         self.windows.configuration = self.store.files
-        self.windows.product_changes = lambda: self.store.touch(clock())
+        self.windows.product_changes = lambda: self.store.touch(self.windows.now())
 
     @property
     def faults(self) -> set[str]:
@@ -111,8 +110,7 @@ class Nvr:
             known = ", ".join(sorted(each for each in FAULTS | MACHINE_FAULTS if "-at-" not in each))
             step = f"faults are: {known}; and drop-at-receive and its like (docs/how-to/use-the-lab.md)"
             raise LabError(f"a recorder has no fault {name!r}", next_step=step)
-        faults = self.windows.faults.on if name in MACHINE_FAULTS else self.faults
-        (faults.add if on else faults.discard)(name)
+        self._on_loop(lambda: self._switch(name, on=on))
 
     async def start(self) -> None:
         """Create what is missing, start the services and listen. Raises LabError; nothing stays open then."""
@@ -179,12 +177,20 @@ class Nvr:
         else:
             self.gui(Edit("remove", kind, key))
 
+    def _switch(self, name: str, *, on: bool) -> None:
+        faults = self.windows.faults.on if name in MACHINE_FAULTS else self.faults
+        (faults.add if on else faults.discard)(name)
+        if name == "disk-full":
+            self.windows.fill_disks(on=on)
+        if name in MACHINE_FAULTS and self._services is not None:
+            self._services.fault_changed(name, on=on)
+
     def _save(self, edit: Edit) -> None:
         self._running()
         before = self.windows.management_application_open
         self.windows.management_application_open = True
         try:
-            restart = self.store.edit(edit, self._clock())
+            restart = self.store.edit(edit, self.windows.now())
             if "password" in edit.fields:
                 self._keep_password(edit)
             self._reload(restart)
@@ -216,18 +222,13 @@ class Nvr:
 
     def _start_services(self) -> None:
         assert self._loop is not None
-        recorder = RecordingServer(self.site.host, self.counters, self._clock, self._loop)
+        recorder = RecordingServer(
+            self.site.host, self.counters, self.windows.now, self._loop, self.windows.faults
+        )
         recorder.mail_password = self.site.mail_password
         self.events_log, self.mail_log = recorder.events_log, recorder.mail_log
         self._services = ProductServices(
-            self.windows,
-            self.store,
-            recorder,
-            self.secrets,
-            host=self.site.host,
-            image_port=self.site.image_port,
-            loop=self._loop,
-            clock=self._clock,
+            self.windows, self.store, recorder, self.secrets, site=self.site, loop=self._loop
         )
         self.windows.install()
         if not self.configuration_path.exists():

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-MACHINE_FAULTS = frozenset(
-    {
-        "disk-full",
-        "file-locked",
-        "service-start-fails",
-        "service-start-fails-once",
-        "gui-opens-mid-apply",
-        "changed-mid-apply",
-        "rewritten-after-start",
-        "log-error-after-start",
-        "camera-missing-after-start",
-    }
-)
+from collections.abc import Iterable
+
+from ivn_provision.lab.fault_list import MACHINE, RECORDER, names
+
+MACHINE_FAULTS = names((*MACHINE, *RECORDER))
 
 
 class MachineFaults:
     """The faults that are on. All stay on until switched off, but `service-start-fails-once`."""
 
-    def __init__(self) -> None:
-        self.on: set[str] = set()
+    def __init__(self, on: Iterable[str] = ()) -> None:
+        self.on: set[str] = set(on)
         self._previous_verb = ""
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         return name in self.on
 
     def start_fails(self) -> bool:

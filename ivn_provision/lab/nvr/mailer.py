@@ -13,19 +13,24 @@ from email.utils import format_datetime, make_msgid
 
 from ivn_provision.lab.nvr.config_active import MailSettings
 
-_EHLO = "[127.0.0.1]"  # given, because smtplib would ask the name service for the host's own name
 _TIMEOUT = 5.0  # seconds for each step of the dialogue
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One mail to send; `at` is local time with its zone."""
+    """One mail to send; `at` is local time with its zone.
+
+    `source` is the recorder's own address: the mail server sees it. `mailer` is the program that sends, if it
+    says so.
+    """
 
     settings: MailSettings
     password: str = field(repr=False)
     event: str
     camera: str
     at: datetime
+    source: str = "127.0.0.1"
+    mailer: str = ""
 
 
 def deliver(notification: Notification) -> str:
@@ -35,7 +40,7 @@ def deliver(notification: Notification) -> str:
         return f"{settings.host} is not a loopback address: the lab contacts no other host"
     try:
         message = compose(notification)
-        with _connected(settings) as smtp:
+        with _connected(settings, notification.source) as smtp:
             if settings.login:
                 smtp.login(settings.username, notification.password)
             smtp.send_message(message, settings.sender, list(settings.recipients))
@@ -52,6 +57,8 @@ def compose(notification: Notification) -> EmailMessage:
     message["To"] = ", ".join(settings.recipients)
     message["Subject"] = _filled(settings.subject, notification)
     message["Date"] = format_datetime(notification.at)
+    if notification.mailer:
+        message["X-Mailer"] = notification.mailer
     message["Message-ID"] = make_msgid(domain="recorder.invalid")
     message.set_content(_filled(settings.message, notification))
     return message
@@ -75,10 +82,13 @@ def _filled(text: str, notification: Notification) -> str:
     return text
 
 
-def _connected(settings: MailSettings) -> smtplib.SMTP:
+def _connected(settings: MailSettings, source: str) -> smtplib.SMTP:
+    # said here, because smtplib would ask the name service for the host's own name
+    ehlo, bound = f"[{source}]", (source, 0)
+    place = (settings.host, settings.port, ehlo)
     if settings.security == "tls":
-        return smtplib.SMTP_SSL(settings.host, settings.port, _EHLO, timeout=_TIMEOUT, context=_unchecked())
-    smtp = smtplib.SMTP(settings.host, settings.port, _EHLO, timeout=_TIMEOUT)
+        return smtplib.SMTP_SSL(*place, timeout=_TIMEOUT, source_address=bound, context=_unchecked())
+    smtp = smtplib.SMTP(*place, timeout=_TIMEOUT, source_address=bound)
     if settings.security == "starttls":
         try:
             smtp.starttls(context=_unchecked())

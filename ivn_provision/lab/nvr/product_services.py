@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 
 from ivn_provision.errors import LabError
-from ivn_provision.lab.loopback import listen
+from ivn_provision.lab.loopback import free_port, listen
 from ivn_provision.lab.nvr.access import Access
 from ivn_provision.lab.nvr.config_active import Unreadable
+from ivn_provision.lab.nvr.image_clients import Clients
 from ivn_provision.lab.nvr.image_server import ImageServer
+from ivn_provision.lab.nvr.image_stream import Studio
 from ivn_provision.lab.nvr.product_logs import IMAGE_LOG, RECORDING_LOG, log_line
 from ivn_provision.lab.nvr.recorder import RecordingServer
 from ivn_provision.lab.nvr.store import Store
-from ivn_provision.lab.nvr.windows_machine import IMAGE_SERVER, RECORDING_SERVER, WindowsMachine
+from ivn_provision.lab.nvr.windows_machine import (
+    EVENT_SERVER,
+    IMAGE_SERVER,
+    RECORDING_SERVER,
+    WindowsMachine,
+)
+from ivn_provision.lab.scenario import LabSite
 
 
 class ProductServices:
@@ -28,16 +36,16 @@ class ProductServices:
         recorder: RecordingServer,
         passwords: Mapping[str, str],
         *,
-        host: str,
-        image_port: int,
+        site: LabSite,
         loop: asyncio.AbstractEventLoop,
-        clock: Callable[[], datetime],
     ) -> None:
         self._windows, self._store, self.recorder = windows, store, recorder
         self._passwords = passwords
-        self._host, self._chosen_port, self.image_port = host, image_port, image_port
-        self._loop, self._clock = loop, clock
+        self._host, self._chosen_port, self.image_port = site.host, site.image_port, site.image_port
+        self._loop, self._clock = loop, windows.now
+        self._studio = Studio(site.key, windows.now, windows.faults, lambda: recorder.active is not None)
         self._image: ImageServer | None = None
+        self._local_port = 0
         self._closing: list[ImageServer] = []
 
     def change(self, name: str, *, running: bool) -> bool:
@@ -46,7 +54,19 @@ class ProductServices:
             return self._recording(running=running)
         if name == IMAGE_SERVER:
             return self._image_server(running=running)
+        if name == EVENT_SERVER and running:
+            self._windows.faults.on.discard("service-dead")
         return True
+
+    def fault_changed(self, name: str, *, on: bool) -> None:
+        """A fault of the machine was switched. Raises LabError when a port is taken meanwhile."""
+        if name == "service-dead" and (self._windows.state(EVENT_SERVER) == "Running") == on:
+            self._windows.control(EVENT_SERVER, running=not on)
+        elif name == "web-port-closed" and self._image is not None:
+            self._image.move(self._door())
+            self._listens(self._image)
+        else:
+            self.recorder.faults_changed()
 
     async def drain(self) -> None:
         """Wait for mails and connections that were ended."""
@@ -108,6 +128,16 @@ class ProductServices:
 
     def _start_image(self, access: Access) -> None:
         self._stop_image()
+        clients = Clients(access, self._passwords, self._windows.faults)
+        self._image = ImageServer(self._door(), clients, self._studio, self._loop)
+        self._local_port = access.local_port
+        self._listens(self._image)
+
+    def _door(self) -> socket.socket:
+        """Where the Image Server listens; behind a router that is closed, only the machine itself knows."""
+        if "web-port-closed" in self._windows.faults:
+            self.image_port = self.image_port or free_port(self._host)
+            return listen(self._host, 0, "the Image Server")
         try:
             sock = listen(self._host, self.image_port, "the Image Server")
         except LabError:
@@ -115,9 +145,11 @@ class ProductServices:
                 raise
             # a port that nobody chose may have been taken while the service was stopped
             sock = listen(self._host, 0, "the Image Server")
-        self._image = ImageServer(sock, access, self._passwords, self._loop, self._clock)
-        self.image_port = self._image.address[1]
-        self._windows.listens(IMAGE_SERVER, "tcp", access.local_port, self._image.address)
+        self.image_port = int(sock.getsockname()[1])
+        return sock
+
+    def _listens(self, image: ImageServer) -> None:
+        self._windows.listens(IMAGE_SERVER, "tcp", self._local_port, image.address)
 
     def _stop_image(self) -> None:
         if self._image is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from ivn_provision.errors import LabError
 from ivn_provision.lab.nvr.config_active import ActiveConfiguration, Unreadable
 from ivn_provision.lab.nvr.counters import Counters, EventEntry, MailEntry
 from ivn_provision.lab.nvr.generic_listener import GenericListener
+from ivn_provision.lab.nvr.mail_gate import MailGate
 from ivn_provision.lab.nvr.mailer import Notification, deliver
 
 _MOST_ENTRIES = 1000
@@ -21,9 +22,16 @@ class RecordingServer:
     """Runs on one loop. Everything it does follows the configuration loaded at its last start."""
 
     def __init__(
-        self, host: str, counters: Counters, clock: Callable[[], datetime], loop: asyncio.AbstractEventLoop
+        self,
+        host: str,
+        counters: Counters,
+        clock: Callable[[], datetime],
+        loop: asyncio.AbstractEventLoop,
+        faults: Container[str] = (),
     ) -> None:
         self._host = host
+        self._faults = faults
+        self._gate = MailGate(faults)
         self._counters = counters
         self._clock = clock
         self._loop = loop
@@ -42,13 +50,29 @@ class RecordingServer:
         except Unreadable as error:
             raise LabError(f"the Recording Server cannot read its configuration: {error}") from error
         try:
-            self._listener = GenericListener(self._host, active.alert_port, self._loop, self._heard)
+            place = (self._host, active.alert_port)
+            self._listener = GenericListener(*place, self._loop, self._heard, self._faults)
         except OSError as error:
             raise LabError(
                 f"the Recording Server cannot listen on {self._host}:{active.alert_port}: {error.strerror}",
                 next_step="free the port or choose another one",
             ) from error
         self.active = active
+        self._gate.loaded(active)
+        self.faults_changed()
+
+    def faults_changed(self) -> None:
+        """Do what the faults say now. Raises LabError when the port is taken meanwhile."""
+        self._gate.faults_changed()
+        if self._listener is None:
+            return
+        if "event-port-closed" in self._faults:
+            self._listener.close()
+            return
+        try:
+            self._listener.open()
+        except OSError as error:
+            raise LabError(f"the port of generic events cannot be opened again: {error.strerror}") from error
 
     def stop(self) -> None:
         """Stop listening; mails under way go on."""
@@ -111,10 +135,12 @@ class RecordingServer:
         self._counters.events += 1
         self.note(kind, name, detail)
         if email and active.mail.usable:
-            mail = Notification(active.mail, self.mail_password, name, camera, self._clock())
-            task = self._loop.create_task(self._send(mail))
-            self._mails.add(task)
-            task.add_done_callback(self._mails.discard)
+            at, source = self._clock(), self._host
+            mail = Notification(active.mail, self.mail_password, name, camera, at, source)
+            for each in self._gate.passed(mail, kind, self._loop.time()):
+                task = self._loop.create_task(self._send(each))
+                self._mails.add(task)
+                task.add_done_callback(self._mails.discard)
 
     async def _send(self, mail: Notification) -> None:
         error = await self._loop.run_in_executor(self._senders, deliver, mail)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from ivn_provision.lab.fault_list import CLOCK_SKEW_SECONDS
 from ivn_provision.lab.nvr.agent_machine import WindowsService
 from ivn_provision.lab.nvr.killable import killable
 from ivn_provision.lab.nvr.machine_faults import MachineFaults
 from ivn_provision.lab.nvr.programs import run_kept
 from ivn_provision.lab.nvr.scheduled_tasks import ScheduledTasks
 from ivn_provision.lab.nvr.tree import WindowsTree
-from ivn_provision.lab.nvr.windows_state import FirewallRule, Listening, WindowsState
+from ivn_provision.lab.nvr.windows_state import Disk, FirewallRule, Listening, WindowsState
 
 RECORDING_SERVER = "Milestone Recording Server"
 IMAGE_SERVER = "Milestone Image Server"
@@ -83,11 +84,22 @@ class WindowsMachine:
         self.product_changes: Callable[[], None] = _nothing
         self.on_step: Callable[[str, int], None] = _no_step
         self.write_log: list[FileWritten] = []
-        self.tasks = ScheduledTasks(tree, self._time, self._run_task)
+        self.tasks = ScheduledTasks(tree, self.now, self._run_task)
+        self._disks_before: tuple[Disk, ...] | None = None
         self._system = WindowsState(listeners=self._listening, rules=list(_WINDOWS_RULES))
 
-    def _time(self) -> datetime:
-        return self._clock() + timedelta(seconds=self._system.clock_offset_seconds)
+    def now(self) -> datetime:
+        """The machine's own clock, right or wrong."""
+        wrong = self._system.clock_offset_seconds + CLOCK_SKEW_SECONDS * ("clock-skew" in self.faults)
+        return self._clock() + timedelta(seconds=wrong)
+
+    def fill_disks(self, *, on: bool) -> None:
+        """Leave 1 % of each disk free, or give back what was free before."""
+        if on and self._disks_before is None:
+            self._disks_before = self._system.disks
+            self._system.disks = tuple(replace(e, free_bytes=e.size_bytes // 100) for e in self._system.disks)
+        elif not on and self._disks_before is not None:
+            self._system.disks, self._disks_before = self._disks_before, None
 
     def _run_task(self, folder: str, off: threading.Event) -> None:
         run_kept(folder, killable(self, off))
@@ -116,7 +128,7 @@ class WindowsMachine:
 
     def facts(self) -> Mapping[str, str | int]:
         """Agent verb `facts`."""
-        now = self._time()
+        now = self.now()
         offset = now.utcoffset()
         return {
             "computer_name": self._identity.computer_name,
@@ -172,7 +184,7 @@ class WindowsMachine:
 
     def _start_stamp(self, name: str) -> str:
         # a start takes its second: two starts of a service never have the same time
-        now = self._clock().astimezone(UTC).replace(microsecond=0)
+        now = self.now().astimezone(UTC).replace(microsecond=0)
         before = self._started_at.get(name)
         self._started_at[name] = now if before is None else max(now, before + timedelta(seconds=1))
         return self._started_at[name].strftime("%Y-%m-%dT%H:%M:%SZ")
