@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "history": ("history", "Show past runs: who changed what, when, from which revision."),
     "rollback": ("rollback", "Plan and apply the way back to an earlier state of a site."),
     "check": ("check", "Check everything that can be seen of a site without firing an alarm."),
+    "verify": ("verify", "Fire every pin in a test window, and watch the alarms arrive."),
     "drift": ("drift", "Find differences without being able to write (exit 2 if there are any)."),
     "runbook": ("runbook", "Make a checklist of what a person has to do on a site."),
     "capabilities": (

@@ -18,6 +18,7 @@ from ivn_provision.run.events import Event, Observer, Step
 from ivn_provision.spec.site import Site
 from ivn_provision.verify.acceptance.record import Record, Terms, judged, read, still_to_come
 from ivn_provision.verify.acceptance.shots import Shot
+from ivn_provision.verify.drift import moment
 from ivn_provision.verify.result import Found, Result, State
 
 POLL_SECONDS = 0.25
@@ -34,13 +35,13 @@ class Tester(Protocol):
 
     def open_window(self, run: str, until: datetime, reason: str) -> TestWindow: ...
 
-    def close_window(self, window_id: str) -> TestWindow: ...
+    def close_window(self, window: str) -> TestWindow: ...
 
     def latest_event_id(self) -> int: ...
 
-    def events_after(self, event_id: int) -> tuple[PortalEvent, ...]: ...
+    def events_after(self, event: int) -> tuple[PortalEvent, ...]: ...
 
-    def mail_of(self, event_id: int) -> ReceivedMail: ...
+    def mail_of(self, event: int) -> ReceivedMail: ...
 
 
 class Trigger(Protocol):
@@ -121,11 +122,11 @@ class Accepting:
     def _close(self, window: TestWindow) -> str:
         """Until when the window stays open; "" if it is closed."""
         if still_to_come(self.records):
-            return window.until
+            return moment(window.until)
         try:
             self.tester.close_window(window.id)
         except IvnError:
-            return window.until  # the portal ends it then
+            return moment(window.until)  # the portal ends it then
         return ""
 
     def _fire_all(self, baseline: int) -> None:
@@ -161,7 +162,7 @@ class Accepting:
         if record.shot.source == "hardware" and self.trigger.seconds_for(record.shot):
             # a person tripped it at some time: the mail's own time is the best that is known
             event = record.events[0]
-            record = replace(record, fired_at=_moment(event.mail_time or event.received_at))
+            record = replace(record, fired_at=event.mail_time or event.received_at)
         return read(record, self.tester.mail_of(record.events[0].id), self.terms)
 
     def _wait_for(self, shot: Shot, baseline: int, seconds: float) -> PortalEvent | None:
@@ -261,10 +262,6 @@ _STAYS = "a mail that comes later is no real alarm until then; find out where it
 
 def _is_of(event: PortalEvent, shot: Shot) -> bool:
     return event.pin == shot.pin and event.source == shot.source
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def zone_of(site: Site) -> tzinfo:

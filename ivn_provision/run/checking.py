@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ivn_provision.drivers.base import Reader
-from ivn_provision.drivers.portal.testing import PortalTesting
+from ivn_provision.drivers.portal.testing import PAGE_SIZE
 from ivn_provision.drivers.portal.testing_values import Connectivity, PortalEvent
 from ivn_provision.drivers.xprotect_e.agent_link import Answer, Step
 from ivn_provision.drivers.xprotect_e.camera_images import CameraImage, images_of, images_step, why_not
@@ -106,7 +106,7 @@ class _Gathering:
             images=self._images(nvr, live),
             connectivity=connectivity,
             events=events,
-            all_events=len(events) < PortalTesting.PAGE,
+            all_events=len(events) < PAGE_SIZE,
             missing=self.missing,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from ivn_provision.model.resource import Unset, Value
 from ivn_provision.plan.plan import Change
@@ -57,6 +58,11 @@ def _remedy(change: Change, name: str, remedy: str) -> str:
         reason = change.reason or (field.reason if field else "")
         return f"{remedy}; by hand: {reason}" if reason else f"{remedy}; by hand"
     return f"{remedy}; `ivn-provision apply` sets it"
+
+
+def moment(at: datetime) -> str:
+    """RFC 3339, in UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def shown(value: Value) -> str:

@@ -48,7 +48,7 @@ class Record:
         """From the trigger to the portal's receipt of the mail."""
         if self.fired_at is None or not self.events:
             return None
-        return (datetime.fromisoformat(self.events[0].received_at) - self.fired_at).total_seconds()
+        return max(0.0, (self.events[0].received_at - self.fired_at).total_seconds())
 
 
 def read(record: Record, mail: ReceivedMail, terms: Terms) -> Record:
@@ -144,7 +144,8 @@ def _event(record: Record, terms: Terms) -> Iterator[Found]:
 
 def _release(record: Record, event: PortalEvent, terms: Terms) -> Iterator[Found]:
     """Assumed behaviour of the portal (facts/portal.md, 2.2): an entry delay is held, a perimeter alarm is not."""
-    name, status = record.shot.name, event.release.status
+    name = record.shot.name
+    status = event.release.status if event.release else "not known"
     if record.shot.event_type == "entry_delay" and terms.entry_delay_seconds:
         if status not in {"held", "released", "cancelled"}:
             yield Found(State.FAIL, "the portal did not hold the entry delay", "see portal-pins and portal-site", name)
@@ -156,10 +157,9 @@ def _release(record: Record, event: PortalEvent, terms: Terms) -> Iterator[Found
 
 def _held_for(event: PortalEvent, declared: int) -> float | None:
     """For how long it would be held, if that is another time than is declared."""
-    if not event.release.due_at:
+    if event.release is None or event.release.due_at is None:
         return None
-    due, received = datetime.fromisoformat(event.release.due_at), datetime.fromisoformat(event.received_at)
-    seconds = (due - received).total_seconds()
+    seconds = (event.release.due_at - event.received_at).total_seconds()
     return seconds if abs(seconds - declared) > 1.0 else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ivn_provision.verify.drift import as_declared, drifted
+from ivn_provision.verify.drift import as_declared, drifted, moment
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.registry import check
 from ivn_provision.verify.result import Found, failed, passed, skipped, unknown, warned
@@ -46,7 +46,7 @@ def mail_clock(evidence: Evidence) -> Iterator[Found]:
     if event is None or event.offset_seconds is None:
         yield unknown("no mail with a time is known yet", "`ivn-provision verify` makes some")
         return
-    offset, text = event.offset_seconds, f"the mail of {event.received_at} says {event.offset_seconds:+g} s"
+    offset, text = event.offset_seconds, f"the mail of {moment(event.received_at)} says {event.offset_seconds:+g} s"
     if abs(offset) >= _pre_seconds(evidence):
         yield failed(f"{text}: the clip is looked for at the wrong time", _REMEDY)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ivn_provision.drivers.portal.testing_values import PortSeen
-from ivn_provision.verify.drift import as_declared, drifted
+from ivn_provision.verify.drift import as_declared, drifted, moment
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.registry import check
 from ivn_provision.verify.result import Found, failed, passed, skipped, unknown, warned
@@ -56,12 +56,12 @@ def egress_address(evidence: Evidence) -> Iterator[Found]:
     if event is None:
         yield unknown("no mail of the site is known yet", "`ivn-provision verify` makes some")
     elif event.peer == device.location_address:
-        yield passed(f"the mail of {event.received_at} came from {event.peer}")
+        yield passed(f"the mail of {moment(event.received_at)} came from {event.peer}")
     elif not device.location_address.replace(".", "").replace(":", "").isalnum() or not _is_address(device.location_address):
-        yield unknown(f"the mail of {event.received_at} came from {event.peer}; a name is declared")
+        yield unknown(f"the mail of {moment(event.received_at)} came from {event.peer}; a name is declared")
     else:
         yield failed(
-            f"the mail of {event.received_at} came from {event.peer}, declared is {device.location_address}",
+            f"the mail of {moment(event.received_at)} came from {event.peer}, declared is {device.location_address}",
             "has the line another address, or a second one? Correct portal.device.location_address, and apply",
         )
 

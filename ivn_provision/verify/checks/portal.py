@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from ivn_provision.verify.drift import as_declared, drifted
+from ivn_provision.verify.drift import as_declared, drifted, moment
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.registry import check
 from ivn_provision.verify.result import Found, State, passed, skipped, unknown, warned
@@ -44,21 +44,21 @@ def dormant_pins(evidence: Evidence) -> Iterator[Found]:
     if "events" in evidence.missing:
         yield unknown(evidence.missing["events"])
         return
-    last: dict[tuple[int | None, str | None], str] = {}
+    last: dict[tuple[int | None, str], datetime] = {}
     for event in evidence.events:
         last.setdefault((event.pin, event.source), event.received_at)
     for pin, source in pins:
-        yield _silent(evidence, f"{pin} {source[0].upper()}", last.get((pin, source), ""))
+        yield _silent(evidence, f"{pin} {source[0].upper()}", last.get((pin, source)))
 
 
-def _silent(evidence: Evidence, name: str, at: str) -> Found:
-    if not at:
+def _silent(evidence: Evidence, name: str, at: datetime | None) -> Found:
+    if at is None:
         text = "no event is known" if evidence.all_events else "no event among the newest"
         return Found(State.WARN if evidence.all_events else State.INCONCLUSIVE, text, _TEST, name)
-    age = evidence.now - datetime.fromisoformat(at)
+    age = evidence.now - at
     if age > timedelta(days=SILENT_DAYS):
         return warned(f"the last event came {age.days} days ago", _TEST, name)
-    return passed(f"the last event came at {at}", name)
+    return passed(f"the last event came at {moment(at)}", name)
 
 
 _TEST = "`ivn-provision verify` fires it in a test window"

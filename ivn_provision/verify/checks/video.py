@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ivn_provision.verify.drift import as_declared, drifted
+from ivn_provision.verify.drift import as_declared, drifted, moment
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.registry import check
 from ivn_provision.verify.result import Found, State, failed, passed, skipped, unknown, warned
@@ -123,7 +123,7 @@ def live_view(evidence: Evidence) -> Iterator[Found]:
         yield unknown("no clip is known yet", "`ivn-provision verify` makes some")
         return
     status = event.clips[0].status
-    text = f"the clip of {event.received_at} is {status.replace('_', ' ')}"
+    text = f"the clip of {moment(event.received_at)} is {status.replace('_', ' ')}"
     if status == "ready":
         yield passed(text)
     elif status == "pending":
