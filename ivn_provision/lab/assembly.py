@@ -58,6 +58,9 @@ class Assembly:
         self.mail = MailSink(accounts, context, self.portal.receive, clock)
         served = self.sites if ports.recorders else ()
         self.nvrs = {site.key: _nvr(site, directory, context, clock) for site in served}
+        roots = self.tls.ca_file.read_text(encoding="ascii")
+        for nvr in self.nvrs.values():
+            nvr.windows.system.trusted_roots = roots
 
     async def start(self) -> None:
         """Everything, or nothing: what was started is stopped if the rest fails. Raises LabError."""

@@ -58,8 +58,8 @@ def instrumented() -> str:
     return text.removesuffix(LAST_LINE) + "\n" + prelude + LAST_LINE
 
 
-def run_jobs(pwsh: str, jobs: Sequence[Job], directory: Path) -> list[Ran]:
-    """Run all jobs in one process."""
+def run_jobs(pwsh: str, jobs: Sequence[Job], directory: Path, roots: Path | None = None) -> list[Ran]:
+    """Run all jobs in one process, which trusts the certificates of `roots` (PEM)."""
     out = directory / "out"
     out.mkdir(parents=True)
     agent = directory / "agent.ps1"
@@ -67,13 +67,16 @@ def run_jobs(pwsh: str, jobs: Sequence[Job], directory: Path) -> list[Ran]:
     (directory / "jobs").write_text("".join(map(_line, jobs)), encoding="ascii")
     script = str(HERE / "agent_driver.ps1")
     arguments = ["-AgentPath", str(agent), "-JobsPath", str(directory / "jobs"), "-Out", str(out)]
-    run_pwsh([pwsh, "-NoProfile", "-NonInteractive", "-File", script, *arguments])
+    run_pwsh([pwsh, "-NoProfile", "-NonInteractive", "-File", script, *arguments], roots=roots)
     return [_ran(out, number) for number in range(len(jobs))]
 
 
-def run_pwsh(command: Sequence[str], stdin: bytes = b"") -> bytes:
+def run_pwsh(command: Sequence[str], stdin: bytes = b"", roots: Path | None = None) -> bytes:
     """Standard output of a PowerShell that ended well."""
-    done = subprocess.run(command, input=stdin, capture_output=True, timeout=SECONDS, check=False)
+    environment = {**os.environ, **({"SSL_CERT_FILE": str(roots)} if roots else {})}
+    done = subprocess.run(
+        command, input=stdin, capture_output=True, timeout=SECONDS, check=False, env=environment
+    )
     assert done.returncode == 0, (done.stdout + done.stderr).decode("utf-8", "replace")
     return done.stdout
 

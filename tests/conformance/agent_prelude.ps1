@@ -277,3 +277,13 @@ function Move-IvnFileInPlace([string]$from, [string]$target, [string]$old) {
     }
     [IO.File]::Replace($from, $target, $old)
 }
+
+$RealTestIvnOwnAddress = ${function:Test-IvnOwnAddress}
+
+function Test-IvnOwnAddress($address) {
+    # in a case that says "far" no address is the machine's own
+    if ((Get-CaseWindows)['far'] -eq $true) {
+        return $false
+    }
+    return (& $RealTestIvnOwnAddress $address)
+}

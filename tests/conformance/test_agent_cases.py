@@ -20,7 +20,7 @@ from ivn_provision.lab.nvr.agent_emulation import answer
 from ivn_provision.lab.nvr.agent_lock import LOCK_FILE
 from ivn_provision.lab.nvr.tree import WindowsTree
 from tests.conformance.agent_powershell import Job, Ran, find_pwsh, reply_bytes, run_jobs
-from tests.support.agent_web import Ports, web_server
+from tests.support.agent_servers import Places, case_servers
 from tests.unit.test_lab_agent_cases import machine
 
 CASES = Path(__file__).parents[1] / "cases" / "agent"
@@ -48,7 +48,7 @@ class Case:
         return json.dumps(self.data["reply"], sort_keys=True, separators=(",", ":")).encode()
 
 
-def prepared(name: str, root: Path, ports: Ports) -> Case:
+def prepared(name: str, root: Path, ports: Places) -> Case:
     data = json.loads(ports.fill((CASES / f"{name}.json").read_text(encoding="utf-8")))
     root.mkdir()
     tree = WindowsTree(root)
@@ -58,13 +58,13 @@ def prepared(name: str, root: Path, ports: Ports) -> Case:
 
 
 @pytest.fixture(scope="module")
-def ports() -> Iterator[Ports]:
-    with web_server() as found:
+def ports() -> Iterator[Places]:
+    with case_servers() as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def ran(ports: Ports) -> Iterator[Mapping[str, tuple[Case, Ran]]]:
+def ran(ports: Places) -> Iterator[Mapping[str, tuple[Case, Ran]]]:
     """Every case in one PowerShell process."""
     assert PWSH is not None
     with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as held:
@@ -73,7 +73,7 @@ def ran(ports: Ports) -> Iterator[Mapping[str, tuple[Case, Ran]]]:
             if case.data.get("windows", {}).get("lock_held"):
                 held.enter_context(another_agent(case.tree))
         jobs = [Job(case.request, case.data.get("windows", {}), case.tree.root) for case in cases]
-        results = run_jobs(PWSH, jobs, Path(directory) / "run")
+        results = run_jobs(PWSH, jobs, Path(directory) / "run", ports.mail.roots)
         yield {case.name: (case, result) for case, result in zip(cases, results, strict=True)}
 
 
@@ -111,10 +111,10 @@ def test_the_script_answers_the_case(name: str, ran: Mapping[str, tuple[Case, Ra
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_emulation_answers_the_case(name: str, tmp_path: Path, ports: Ports) -> None:
+def test_the_emulation_answers_the_case(name: str, tmp_path: Path, ports: Places) -> None:
     case = prepared(name, tmp_path / "root", ports)
     windows = machine(case.tree.root, case.data.get("windows", {}))
-    assert_reply("the emulation", *answer(case.request, windows, agent="1.2.0"), case)
+    assert_reply("the emulation", *answer(case.request, windows, agent="1.3.0"), case)
     services = {each.name: each.state for each in windows.services()}
     assert_afterwards("the emulation", services, case)
 
@@ -122,7 +122,7 @@ def test_the_emulation_answers_the_case(name: str, tmp_path: Path, ports: Ports)
 def test_every_verb_and_every_error_has_a_case() -> None:
     text = "".join((CASES / f"{name}.json").read_text(encoding="utf-8") for name in NAMES)
     script = agent_text()
-    verbs = re.findall(r"^        '([a-z_]+)' \{ return", script, re.MULTILINE)
+    verbs = re.findall(r"^        '([a-z_]+)' \{ return \(Invoke-Ivn", script, re.MULTILINE)
     codes = re.findall(r"Stop-Ivn '([a-z_]+)'", script)
     assert len(verbs) >= 30
     assert [each for each in verbs if f'"verb": "{each}"' not in text] == []

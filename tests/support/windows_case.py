@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from ivn_provision.lab.loopback import is_loopback
+from ivn_provision.lab.nvr.agent_line import Route
 from ivn_provision.lab.nvr.agent_machine import WindowsService
 from ivn_provision.lab.nvr.windows_state import Disk, FirewallRule, Listening, WindowsState
 
@@ -26,6 +28,11 @@ class CaseWindows:
             return False
         self.rows[name] = replace(self.rows[name], start_mode=mode)
         return True
+
+    def route(self, host: str, port: int) -> Route | None:
+        """A loopback address, which is another machine's in a case that says `far`."""
+        real = "127.0.0.1" if host == "localhost" else host
+        return Route((real, port), is_own=not self.data.get("far", False)) if is_loopback(real) else None
 
     def schedule(self, name: str, due_at: str, folder: str) -> bool:
         """Windows keeps nothing of it but whether it agrees."""
@@ -54,4 +61,5 @@ def state_of(data: Mapping[str, Any]) -> WindowsState:
         time_service=about.get("time_service", ""),
         disks=tuple(Disk(**row) for row in about.get("disks", [])),
         refusals=frozenset(data.get("refuses", [])),
+        trusted_roots=data.get("trusts", ""),
     )

@@ -24,7 +24,7 @@ The scheduler runs the agent that a revert keeps, by a fixed command line that n
 
 TYPES = re.compile(
     r"""(?:System\.)?(?:
-        Array | Convert | Console | DateTime | Environment | Math | Type | Exception | TimeZone
+        ArgumentException | Array | Convert | Console | DateTime | Enum | Environment | Math | Type | Exception | TimeZone
         | BitConverter | Base64FormattingOptions | StringComparer | StringComparison | StringSplitOptions
         | Collections\.(?:ArrayList|Hashtable|SortedList|IDictionary|IEnumerable)
         | Diagnostics\.(?:FileVersionInfo|Process|ProcessStartInfo) | Globalization\.CultureInfo
@@ -32,9 +32,13 @@ TYPES = re.compile(
             |MemoryStream|Path|SeekOrigin|Stream|StreamWriter)
         | IO\.Compression\.(?:CompressionMode|GZipStream)
         | Microsoft\.Win32\.Registry
-        | Net\.(?:WebException|WebRequest)
+        | Net\.(?:Dns|IPAddress|WebException|WebRequest)
+        | Net\.Security\.(?:RemoteCertificateValidationCallback|SslStream)
+        | Net\.Sockets\.(?:SocketException|TcpClient)
+        | Security\.Authentication\.SslProtocols
         | Security\.AccessControl\.(?:DirectorySecurity|FileSystemAccessRule)
         | Security\.Cryptography\.(?:CryptoStream|CryptoStreamMode|HMACSHA256|SHA256Managed)
+        | Security\.Cryptography\.X509Certificates\.(?:X500DistinguishedNameFlags|X509Certificate2|X509CertificateCollection)
         | Security\.Principal\.SecurityIdentifier
         | ServiceProcess\.ServiceController
         | Text\.Encoding | Text\.RegularExpressions\.RegexOptions

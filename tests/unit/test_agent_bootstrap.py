@@ -25,7 +25,7 @@ from ivn_provision.errors import ProtocolFault
 
 MARKER = "Marker0123456789ab"
 REPLY = {
-    "agent": "1.2.0",
+    "agent": "1.3.0",
     "always": [],
     "protocol": 1,
     "undone": [],

@@ -17,7 +17,7 @@ from ivn_provision.lab.nvr.agent_emulation import answer
 from ivn_provision.lab.nvr.agent_machine import WindowsService
 from ivn_provision.lab.nvr.agent_values import canonical
 from ivn_provision.lab.nvr.tree import BadPath, WindowsTree
-from tests.support.agent_web import Ports, web_server
+from tests.support.agent_servers import Places, case_servers
 from tests.support.windows_case import CaseWindows
 
 CASES = Path(__file__).parents[1] / "cases" / "agent"
@@ -95,7 +95,7 @@ def machine(root: Path, data: Mapping[str, Any], files: Mapping[str, str] | None
 
 def ask(windows: DataWindows, *steps: Mapping[str, Any]) -> list[Any]:
     request = {"protocol": 1, "marker": MARKER, "steps": list(steps), "always": []}
-    marker, reply = answer(json.dumps(request), windows, agent="1.2.0")
+    marker, reply = answer(json.dumps(request), windows, agent="1.3.0")
     assert marker == MARKER
     found = json.loads(reply)["steps"]
     assert isinstance(found, list)
@@ -103,13 +103,13 @@ def ask(windows: DataWindows, *steps: Mapping[str, Any]) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def ports() -> Iterator[Ports]:
-    with web_server() as found:
+def ports() -> Iterator[Places]:
+    with case_servers() as found:
         yield found
 
 
 @pytest.mark.parametrize("name", sorted(each.stem for each in CASES.glob("*.json")))
-def test_case(name: str, tmp_path: Path, ports: Ports) -> None:
+def test_case(name: str, tmp_path: Path, ports: Places) -> None:
     case = json.loads(ports.fill((CASES / f"{name}.json").read_text()))
     windows = machine(tmp_path, case.get("windows", {}), case.get("files", {}))
     marker, reply = answer(json.dumps(case["request"]), windows, agent=case["reply"]["agent"])
@@ -221,7 +221,7 @@ def test_a_service_that_does_not_stop_is_a_timeout(tmp_path: Path) -> None:
     ],
 )
 def test_a_request_that_cannot_be_read(request_text: str, marker: str, tmp_path: Path) -> None:
-    found, reply = answer(request_text, machine(tmp_path, {}), agent="1.2.0")
+    found, reply = answer(request_text, machine(tmp_path, {}), agent="1.3.0")
     parsed = json.loads(reply)
     assert found == marker
     assert (parsed["steps"], parsed["always"], parsed["error"]["code"]) == ([], [], "bad_request")
@@ -252,7 +252,7 @@ def test_the_machine_hears_of_every_step_before_it_runs(tmp_path: Path) -> None:
         {"verb": "facts"},
     ]
     request = {"protocol": 1, "marker": MARKER, "steps": steps, "always": [{"verb": "facts"}]}
-    answer(json.dumps(request), windows, agent="1.2.0")
+    answer(json.dumps(request), windows, agent="1.3.0")
     assert windows.stepped == [("processes", 0), ("nonsense", 1), ("facts", 2), ("facts", 3)]
 
 

@@ -1,4 +1,4 @@
-# ivn-provision agent 1.2.0
+# ivn-provision agent 1.3.0
 #
 # Runs on the recorder: one JSON request in, one framed JSON reply out (docs/reference/agent-protocol.md).
 # Written for Windows PowerShell 2.0 and .NET 2.0 (facts/winrm.md, part 7), plain ASCII. No text of the
@@ -10,7 +10,7 @@
 param([string]$RequestText)
 
 $ErrorActionPreference = 'Stop'
-$AgentVersion = '1.2.0'
+$AgentVersion = '1.3.0'
 $LargestFile = 64 * 1024 * 1024
 $LockFile = 'C:\ProgramData\ivn-provision\agent.lock'
 $LeaseFile = 'C:\ProgramData\ivn-provision\lease.json'
@@ -1917,6 +1917,817 @@ function Invoke-IvnRequireHttp($step) {
 }
 
 
+# ---- lines: a TCP connection with one deadline, and failures in words that no system translates --------
+
+$Latin = [Text.Encoding]::GetEncoding(28591)  # one character a byte
+
+function Stop-IvnLine([string]$text) {
+    $failure = New-Object Exception($text)
+    $failure.Data['ivn_line'] = $text
+    throw $failure
+}
+
+function Get-IvnLineFailure($record, [DateTime]$deadline) {
+    # what went wrong; anything that is not about the line is thrown again
+    $failure = $record.Exception
+    $inner = $failure.GetBaseException()
+    if ([string]$failure.Data['ivn_line'] -cne '') {
+        return [string]$failure.Data['ivn_line']
+    }
+    if ($inner -isnot [IO.IOException] -and $inner -isnot [Net.Sockets.SocketException]) {
+        throw $failure
+    }
+    if ([DateTime]::UtcNow -ge $deadline) {
+        return 'no answer in time'
+    }
+    if ($inner -is [Net.Sockets.SocketException]) {
+        switch ([string]$inner.SocketErrorCode) {
+            'TimedOut' { return 'no answer in time' }
+            'ConnectionRefused' { return 'connection refused' }
+            'HostUnreachable' { return 'the host cannot be reached' }
+            'NetworkUnreachable' { return 'the host cannot be reached' }
+        }
+    }
+    return 'the server closed the line'
+}
+
+function Get-IvnLeft([DateTime]$deadline) {
+    # milliseconds; there is always one, or the time is over
+    $left = [int][Math]::Floor(($deadline - [DateTime]::UtcNow).TotalMilliseconds)
+    if ($left -le 0) {
+        Stop-IvnLine 'no answer in time'
+    }
+    return $left
+}
+
+function Find-IvnAddresses([string]$name, [DateTime]$deadline) {
+    # of a host, IPv4 first
+    $found = @()
+    try {
+        $asked = [Net.Dns]::BeginGetHostAddresses($name, $null, $null)
+        $left = Get-IvnLeft $deadline
+        if ($asked.AsyncWaitHandle.WaitOne($left, $false)) {
+            $found = [Net.Dns]::EndGetHostAddresses($asked)
+        }
+    } catch {
+        Stop-IvnLine 'the name is not known'
+    }
+    [void](Get-IvnLeft $deadline)
+    $sorted = New-Object System.Collections.ArrayList
+    foreach ($family in 'InterNetwork', 'InterNetworkV6') {
+        foreach ($address in $found) {
+            if ([string]$address.AddressFamily -ceq $family) {
+                [void]$sorted.Add($address)
+            }
+        }
+    }
+    if ($sorted.Count -eq 0) {
+        Stop-IvnLine 'the name is not known'
+    }
+    return ,$sorted
+}
+
+function Open-IvnLine($address, [int]$port, [DateTime]$deadline) {
+    $client = New-Object Net.Sockets.TcpClient($address.AddressFamily)
+    try {
+        $asked = $client.BeginConnect($address, $port, $null, $null)
+        $left = Get-IvnLeft $deadline
+        if (-not $asked.AsyncWaitHandle.WaitOne($left, $false)) {
+            Stop-IvnLine 'no answer in time'
+        }
+        $client.EndConnect($asked)
+        $stream = $client.GetStream()
+    } catch {
+        $client.Close()
+        throw $_.Exception
+    }
+    return @{
+        'client' = $client
+        'stream' = $stream
+        'deadline' = $deadline
+        'text' = ''
+        'piece' = (New-Object byte[] 65536)
+    }
+}
+
+function Close-IvnLine($line) {
+    if ($null -ne $line) {
+        $line['stream'].Close()
+        $line['client'].Close()
+    }
+}
+
+function Read-IvnLine($line, [int]$most) {
+    # how many bytes came into the line's piece; none at its end is a failure
+    $line['stream'].ReadTimeout = Get-IvnLeft $line['deadline']
+    $count = $line['stream'].Read($line['piece'], 0, [Math]::Min($most, $line['piece'].Length))
+    if ($count -eq 0) {
+        Stop-IvnLine 'the server closed the line'
+    }
+    return $count
+}
+
+function Read-IvnLineText($line) {
+    $count = Read-IvnLine $line $line['piece'].Length
+    $line['text'] += $Latin.GetString($line['piece'], 0, $count)
+}
+
+function Write-IvnLine($line, [byte[]]$bytes) {
+    $line['stream'].WriteTimeout = Get-IvnLeft $line['deadline']
+    $line['stream'].Write($bytes, 0, $bytes.Length)
+    $line['stream'].Flush()
+}
+
+function Get-IvnPlainText([string]$text, [int]$longest) {
+    # printable ASCII
+    $plain = [regex]::Replace($text, '[^ -~]', '?')
+    return $plain.Substring(0, [Math]::Min($longest, $plain.Length))
+}
+
+function Get-IvnShortText($step, [string]$name, [int]$longest) {
+    # optional; so many bytes at most, no NUL, no half of a surrogate pair
+    if (-not $step.ContainsKey($name)) {
+        return ''
+    }
+    $text = Get-IvnText $step $name
+    $broken = $text -cmatch '\x00|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]'
+    if ($broken -or [Text.Encoding]::UTF8.GetByteCount($text) -gt $longest) {
+        Stop-IvnArguments
+    }
+    return $text
+}
+
+function Get-IvnWholeWithin($step, [string]$name, [long]$least, [long]$most) {
+    $number = Get-IvnWholeNumber $step $name
+    if ($number -lt $least -or $number -gt $most) {
+        Stop-IvnArguments
+    }
+    return $number
+}
+
+function New-IvnHider($secrets) {
+    # matches any of these texts; $null for none
+    $parts = New-Object System.Collections.ArrayList
+    foreach ($each in $secrets) {
+        if ($each.Length -gt 0) {
+            [void]$parts.Add([regex]::Escape($each))
+        }
+    }
+    if ($parts.Count -eq 0) {
+        return $null
+    }
+    return (New-Object regex([string]::Join('|', [string[]]$parts.ToArray())))
+}
+
+
+# ---- verb smtp: what the recorder would hear of a mail server, up to RCPT and never DATA -----------------
+
+function Get-IvnSmtpAsked($step) {
+    $asked = @{ 'trust_any' = $false }
+    foreach ($name in 'host', 'security', 'sender') {
+        $asked[$name] = Get-IvnText $step $name
+    }
+    $asked['port'] = Get-IvnWholeWithin $step 'port' 1 65535
+    $asked['timeout_seconds'] = Get-IvnWholeWithin $step 'timeout_seconds' 1 60
+    $asked['username'] = Get-IvnShortText $step 'username' 255
+    $asked['password'] = Get-IvnShortText $step 'password' 255
+    $asked['recipients'] = Get-IvnTextList $step 'recipients'
+    if ($step.ContainsKey('trust_any')) {
+        $asked['trust_any'] = Get-IvnFlag $step 'trust_any'
+    }
+    $sound = $asked['host'] -cmatch '^[A-Za-z0-9._:-]{1,253}\z' -and
+        [Array]::IndexOf(@('none', 'starttls', 'tls'), $asked['security']) -ge 0 -and
+        $asked['username'] -cmatch '^[^\x00- \x7f-\x9f<>]*\z' -and
+        $asked['recipients'].Count -ge 1 -and $asked['recipients'].Count -le 10
+    foreach ($address in @($asked['sender']) + $asked['recipients'].ToArray()) {
+        $sound = $sound -and $address -cmatch '^[!-;=?-~]{1,254}\z'
+    }
+    if (-not $sound) {
+        Stop-IvnArguments
+    }
+    return $asked
+}
+
+function Get-IvnSmtpPlain($asked) {
+    # the whole of AUTH PLAIN (RFC 4616)
+    $text = [string][char]0 + $asked['username'] + [string][char]0 + $asked['password']
+    return [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($text))
+}
+
+function Get-IvnSmtpSecrets($asked) {
+    # the login in every form that was sent or may come back
+    $utf8 = [Text.Encoding]::UTF8
+    $user = $asked['username']
+    $secrets = New-Object System.Collections.ArrayList
+    if ($user.Length -gt 0) {
+        [void]$secrets.Add((Get-IvnSmtpPlain $asked))
+    }
+    foreach ($text in $asked['password'], $user) {
+        [void]$secrets.Add([Convert]::ToBase64String($utf8.GetBytes($text)))
+        [void]$secrets.Add($Latin.GetString($utf8.GetBytes($text)))
+        [void]$secrets.Add($text)
+    }
+    return ,$secrets
+}
+
+function Get-IvnSmtpPlan($asked) {
+    # the stages to come
+    $plan = New-Object System.Collections.ArrayList
+    [void]$plan.Add('connect')
+    if ($asked['security'] -ceq 'tls') {
+        [void]$plan.Add('tls')
+    }
+    [void]$plan.AddRange(@('banner', 'ehlo'))
+    if ($asked['security'] -ceq 'starttls') {
+        [void]$plan.AddRange(@('starttls', 'tls', 'ehlo'))
+    }
+    if ($asked['username'] -cne '') {
+        [void]$plan.Add('auth')
+    }
+    [void]$plan.Add('mail')
+    foreach ($recipient in $asked['recipients']) {
+        [void]$plan.Add('rcpt')
+    }
+    [void]$plan.Add('quit')
+    return ,$plan
+}
+
+function Read-IvnSmtpRow($line) {
+    # one row without its end
+    while (($end = $line['text'].IndexOf([char]10)) -lt 0) {
+        if ($line['text'].Length -gt 2000) {
+            Stop-IvnLine 'not an SMTP answer'
+        }
+        Read-IvnLineText $line
+    }
+    $row = $line['text'].Substring(0, $end).TrimEnd([char]13)
+    $line['text'] = $line['text'].Substring($end + 1)
+    if ($end -gt 2000) {
+        Stop-IvnLine 'not an SMTP answer'
+    }
+    return $row
+}
+
+function Read-IvnSmtpAnswer($talk) {
+    # a reply of one or more rows (RFC 5321, 4.2.1): its code, and the text of each row
+    $code = ''
+    $rows = New-Object System.Collections.ArrayList
+    do {
+        $found = [regex]::Match((Read-IvnSmtpRow $talk['line']), '^([2-5][0-9][0-9])(?:([ -])(.*))?\z')
+        $other = $code -cne '' -and $found.Groups[1].Value -cne $code
+        if (-not $found.Success -or $other -or $rows.Count -ge 100) {
+            Stop-IvnLine 'not an SMTP answer'
+        }
+        $code = $found.Groups[1].Value
+        [void]$rows.Add($found.Groups[3].Value)
+    } while ($found.Groups[2].Value -ceq '-')
+    $text = [string]::Join(' ', [string[]]$rows.ToArray())
+    if ($null -ne $talk['hider']) {
+        $text = $talk['hider'].Replace($text, '***')
+    }
+    return @{
+        'ok' = ($code[0] -eq '2')
+        'code' = [int]$code
+        'text' = (Get-IvnPlainText $text 200)
+        'rows' = $rows
+    }
+}
+
+function Send-IvnSmtp($talk, [string]$command) {
+    Write-IvnLine $talk['line'] ($Latin.GetBytes($command + "`r`n"))
+    return (Read-IvnSmtpAnswer $talk)
+}
+
+function New-IvnSmtpResult([bool]$ok, [string]$text) {
+    return @{ 'ok' = $ok; 'code' = 0; 'text' = $text }
+}
+
+function Connect-IvnSmtp($talk) {
+    $asked = $talk['asked']
+    $addresses = Find-IvnAddresses $asked['host'] $talk['deadline']
+    for ($at = 0; $at -lt $addresses.Count; $at++) {
+        try {
+            $talk['line'] = Open-IvnLine $addresses[$at] $asked['port'] $talk['deadline']
+            break
+        } catch {
+            if ($at -eq $addresses.Count - 1) {
+                throw $_.Exception
+            }
+        }
+    }
+    $talk['address'] = $addresses[$at]
+    $socket = $talk['line']['client'].Client
+    $talk['local'] = $socket.LocalEndPoint.Address.ToString().Split('%')[0]
+    return (New-IvnSmtpResult $true '')
+}
+
+function Get-IvnSmtpName($talk) {
+    # an address literal (RFC 5321, 4.1.3): the machine's name may hold anything
+    if ($talk['local'].Contains(':')) {
+        return '[IPv6:' + $talk['local'] + ']'
+    }
+    return '[' + $talk['local'] + ']'
+}
+
+function Send-IvnSmtpHello($talk) {
+    $answer = Send-IvnSmtp $talk ('EHLO ' + (Get-IvnSmtpName $talk))
+    $words = New-Object System.Collections.SortedList([StringComparer]::Ordinal)
+    for ($at = 1; $answer['ok'] -and $at -lt $answer['rows'].Count; $at++) {
+        $found = [regex]::Match($answer['rows'][$at], '^([A-Za-z0-9][A-Za-z0-9-]{0,39})(?:[ =](.*))?\z')
+        if ($found.Success) {
+            $word = $found.Groups[1].Value.ToUpperInvariant()
+            $words[$word] = [string]$words[$word] + ' ' + $found.Groups[2].Value + ' '
+        }
+    }
+    $talk['words'] = $words
+    return $answer
+}
+
+function Start-IvnSmtpTls($talk) {
+    if (-not $talk['words'].ContainsKey('STARTTLS')) {
+        return (New-IvnSmtpResult $false 'not offered')
+    }
+    $answer = Send-IvnSmtp $talk 'STARTTLS'
+    if ($answer['ok'] -and $talk['line']['text'] -cne '') {
+        Stop-IvnLine 'not an SMTP answer'  # what came behind it in clear text may be anybody's
+    }
+    return $answer
+}
+
+function Open-IvnTls($line, [string]$name, $seen, [int]$versions) {
+    # every certificate passes: what is wrong with it is kept
+    $judge = [Net.Security.RemoteCertificateValidationCallback]{
+        $seen['errors'] = [int]$args[3]
+        return $true
+    }
+    $protocols = [Enum]::ToObject([Security.Authentication.SslProtocols], $versions)
+    $none = New-Object System.Security.Cryptography.X509Certificates.X509CertificateCollection
+    $secure = New-Object Net.Security.SslStream($line['stream'], $true, $judge)
+    $line['stream'].ReadTimeout = Get-IvnLeft $line['deadline']
+    $line['stream'].WriteTimeout = Get-IvnLeft $line['deadline']
+    $secure.AuthenticateAsClient($name, $none, $protocols, $false)
+    return $secure
+}
+
+function Open-IvnTlsOfAnyFramework($line, [string]$name, $seen) {
+    # TLS 1.0, 1.1 and 1.2 (192, 768, 3072); a .NET 2.0 without updates knows the first only and says so at once
+    try {
+        return (Open-IvnTls $line $name $seen 4032)
+    } catch {
+        if ($_.Exception.GetBaseException() -isnot [ArgumentException]) {
+            throw $_.Exception
+        }
+    }
+    return (Open-IvnTls $line $name $seen 192)
+}
+
+function Get-IvnCommonName($name) {
+    # of a distinguished name, "" if it has none
+    $flags = [System.Security.Cryptography.X509Certificates.X500DistinguishedNameFlags]'UseNewLines, DoNotUseQuotes'
+    foreach ($row in $name.Decode($flags).Split([char]10)) {
+        if ($row.StartsWith('CN=', [StringComparison]::Ordinal)) {
+            $value = $row.Substring(3).TrimEnd([char]13)
+            return (Get-IvnPlainText $value 200)
+        }
+    }
+    return ''
+}
+
+function Enter-IvnSmtpTls($talk) {
+    $line = $talk['line']
+    $seen = @{ 'errors' = -1 }
+    try {
+        $secure = Open-IvnTlsOfAnyFramework $line $talk['asked']['host'] $seen
+    } catch {
+        if ([DateTime]::UtcNow -ge $talk['deadline']) {
+            Stop-IvnLine 'no answer in time'
+        }
+        Stop-IvnLine 'the TLS handshake failed'
+    }
+    $line['stream'] = $secure
+    $certificate = New-Object System.Security.Cryptography.X509Certificates.X509Certificate2($secure.RemoteCertificate)
+    $names = @{ '192' = 'TLSv1'; '768' = 'TLSv1.1'; '3072' = 'TLSv1.2' }
+    $talk['tls'] = @{
+        'protocol' = [string]$names[[string][int]$secure.SslProtocol]
+        'subject' = (Get-IvnCommonName $certificate.SubjectName)
+        'issuer' = (Get-IvnCommonName $certificate.IssuerName)
+        'sha256' = (Get-IvnHash $certificate.RawData)
+        'valid' = ($seen['errors'] -eq 0)
+    }
+    return (New-IvnSmtpResult $true '')
+}
+
+function Test-IvnOwnAddress($address) {
+    # 127.0.0.0/8: what is sent there stays on this machine
+    return ([string]$address.AddressFamily -ceq 'InterNetwork' -and $address.GetAddressBytes()[0] -eq 127)
+}
+
+function Send-IvnSmtpLogin($talk) {
+    $asked = $talk['asked']
+    if ($null -eq $talk['tls'] -and -not (Test-IvnOwnAddress $talk['address'])) {
+        return (New-IvnSmtpResult $false 'not sent in clear text')
+    }
+    if ($null -ne $talk['tls'] -and -not $talk['tls']['valid'] -and -not $asked['trust_any']) {
+        return (New-IvnSmtpResult $false 'the certificate is not trusted here')
+    }
+    $ways = [string]$talk['words']['AUTH']
+    if ($ways -cmatch ' [Pp][Ll][Aa][Ii][Nn] ') {
+        return (Send-IvnSmtp $talk ('AUTH PLAIN ' + (Get-IvnSmtpPlain $asked)))
+    }
+    if ($ways -cnotmatch ' [Ll][Oo][Gg][Ii][Nn] ') {
+        return (New-IvnSmtpResult $false 'neither PLAIN nor LOGIN is offered')
+    }
+    $answer = Send-IvnSmtp $talk 'AUTH LOGIN'
+    foreach ($text in $asked['username'], $asked['password']) {
+        if ($answer['code'] -eq 334) {
+            $answer = Send-IvnSmtp $talk ([Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($text)))
+        }
+    }
+    return $answer
+}
+
+function Invoke-IvnSmtpStage($talk, [string]$stage) {
+    $asked = $talk['asked']
+    switch ($stage) {
+        'connect' { return (Connect-IvnSmtp $talk) }
+        'tls' { return (Enter-IvnSmtpTls $talk) }
+        'banner' { return (Read-IvnSmtpAnswer $talk) }
+        'ehlo' { return (Send-IvnSmtpHello $talk) }
+        'starttls' { return (Start-IvnSmtpTls $talk) }
+        'auth' { return (Send-IvnSmtpLogin $talk) }
+        'mail' { return (Send-IvnSmtp $talk ('MAIL FROM:<' + $asked['sender'] + '>')) }
+        'rcpt' {
+            $recipient = $asked['recipients'][$talk['asked_for']]
+            $talk['asked_for']++
+            return (Send-IvnSmtp $talk ('RCPT TO:<' + $recipient + '>'))
+        }
+        'quit' { return (Send-IvnSmtp $talk 'QUIT') }
+    }
+}
+
+function Close-IvnSmtp($talk) {
+    # good manners after a failure; whatever is answered
+    $soon = [DateTime]::UtcNow.AddSeconds(1)
+    if ($talk['line']['deadline'] -gt $soon) {
+        $talk['line']['deadline'] = $soon
+    }
+    try {
+        [void](Send-IvnSmtp $talk 'QUIT')
+    } catch {
+        return
+    }
+}
+
+function Invoke-IvnSmtpPlan($talk) {
+    $stages = New-Object System.Collections.ArrayList
+    foreach ($stage in (Get-IvnSmtpPlan $talk['asked'])) {
+        try {
+            $result = Invoke-IvnSmtpStage $talk $stage
+        } catch {
+            $result = New-IvnSmtpResult $false (Get-IvnLineFailure $_ $talk['deadline'])
+        }
+        [void]$stages.Add(@{ 'stage' = $stage; 'ok' = $result['ok']; 'code' = $result['code']; 'text' = $result['text'] })
+        if (-not $result['ok']) {
+            if ([Array]::IndexOf(@('connect', 'tls', 'quit'), $stage) -lt 0) {
+                Close-IvnSmtp $talk
+            }
+            break
+        }
+    }
+    return ,$stages
+}
+
+function Invoke-IvnSmtp($step) {
+    $asked = Get-IvnSmtpAsked $step
+    $talk = @{
+        'asked' = $asked
+        'deadline' = [DateTime]::UtcNow.AddSeconds($asked['timeout_seconds'])
+        'hider' = (New-IvnHider (Get-IvnSmtpSecrets $asked))
+        'line' = $null
+        'address' = ''
+        'local' = ''
+        'tls' = $null
+        'words' = (New-Object System.Collections.SortedList([StringComparer]::Ordinal))
+        'asked_for' = 0
+    }
+    try {
+        $stages = Invoke-IvnSmtpPlan $talk
+    } finally {
+        Close-IvnLine $talk['line']
+    }
+    return @{
+        'stages' = $stages
+        'extensions' = $talk['words'].get_Keys()
+        'tls' = $talk['tls']
+        'local_address' = $talk['local']
+        'address' = $talk['address'].ToString().Split('%')[0]
+    }
+}
+
+
+# ---- verb exchange: short dialogues with one port of this machine -------------------------------------
+
+$ExchangeMost = 16 * 1024 * 1024
+$ExchangeHead = 1024 * 1024
+$ExchangeSeconds = 120  # of all connections of a verb together
+
+function ConvertTo-IvnXmlText([string]$text) {
+    # a reference for all but letters and digits: right in every code page (facts/xprotect-e.md, 7.2)
+    return [regex]::Replace($text, '[\ud800-\udbff][\udc00-\udfff]|[^A-Za-z0-9]', {
+        $found = $args[0].Value
+        if ($found.Length -eq 2) {
+            return '&#' + [string]([char]::ConvertToUtf32($found, 0)) + ';'
+        }
+        return '&#' + [string]([int]$found[0]) + ';'
+    })
+}
+
+function Get-IvnSecretForms([string]$text) {
+    # how a server may send it back: as it is, as XML, in UTF-8 or in a byte a character
+    $forms = New-Object System.Collections.ArrayList
+    [void]$forms.Add((ConvertTo-IvnXmlText $text))
+    $few = $text.Replace('&', '&amp;').Replace('<', '&lt;').Replace('>', '&gt;')
+    foreach ($form in $few.Replace('"', '&quot;').Replace("'", '&apos;'), $few.Replace('"', '&quot;'), $few, $text) {
+        [void]$forms.Add($Latin.GetString([Text.Encoding]::UTF8.GetBytes($form)))
+        [void]$forms.Add($form)
+    }
+    return ,$forms
+}
+
+function Get-IvnExchangeSecrets($step) {
+    # the texts for {{name}}, and what hides them in heads and, from four characters on, in bodies
+    $texts = New-Object System.Collections.Hashtable([StringComparer]::Ordinal)
+    $given = New-Object System.Collections.Hashtable
+    if ($step.ContainsKey('secrets')) {
+        $given = $step['secrets']
+    }
+    if ($given -isnot [System.Collections.Hashtable] -or $given.get_Count() -gt 32) {
+        Stop-IvnArguments
+    }
+    $heads = New-Object System.Collections.ArrayList
+    $bodies = New-Object System.Collections.ArrayList
+    $names = New-Object System.Collections.ArrayList(,$given.get_Keys())
+    $names.Sort([StringComparer]::Ordinal)
+    foreach ($name in $names) {
+        if ($name -cnotmatch '^[A-Za-z0-9_]{1,40}\z') {
+            Stop-IvnArguments
+        }
+        $text = Get-IvnShortText $given $name 1000
+        $texts[$name] = ConvertTo-IvnXmlText $text
+        foreach ($form in (Get-IvnSecretForms $text)) {
+            [void]$heads.Add($form)
+            if ($form.Length -ge 4) {
+                [void]$bodies.Add($form)
+            }
+        }
+    }
+    return @{ 'texts' = $texts; 'heads' = (New-IvnHider $heads); 'bodies' = (New-IvnHider $bodies) }
+}
+
+function Hide-IvnBytes([string]$text, $hider) {
+    # as bytes, each secret as so many stars: sizes stay
+    if ($null -ne $hider) {
+        $text = $hider.Replace($text, { '*' * $args[0].Length })
+    }
+    return ,$Latin.GetBytes($text)
+}
+
+function Get-IvnExchangeBytes($step, [string]$name) {
+    # base64 of the step as text, one character a byte; optional
+    $bytes = New-Object byte[] 0
+    if ($step.ContainsKey($name)) {
+        $bytes = ConvertFrom-IvnBase64 $step[$name]
+    }
+    if ($bytes.Length -gt 65536) {
+        Stop-IvnArguments
+    }
+    return $Latin.GetString($bytes)
+}
+
+function Get-IvnExchangeStep($step, $secrets) {
+    $asked = @{ 'keep_body' = (Get-IvnFlag $step 'keep_body'); 'then_extra' = [long]0 }
+    if (-not $step.ContainsKey('send')) {
+        Stop-IvnArguments
+    }
+    foreach ($name in 'send', 'until', 'skip_while') {
+        $asked[$name] = Get-IvnExchangeBytes $step $name
+    }
+    $asked['then_header'] = Get-IvnShortText $step 'then_header' 64
+    if ($asked['then_header'] -cnotmatch '^[A-Za-z0-9-]*\z') {
+        Stop-IvnArguments
+    }
+    if ($step.ContainsKey('then_extra')) {
+        $asked['then_extra'] = Get-IvnWholeWithin $step 'then_extra' 0 16
+    }
+    $asked['max_bytes'] = Get-IvnWholeWithin $step 'max_bytes' 0 $ExchangeMost
+    $asked['send'] = [regex]::Replace($asked['send'], '\{\{([A-Za-z0-9_]{1,40})\}\}', {
+        $name = $args[0].Groups[1].Value
+        if ($secrets['texts'].ContainsKey($name)) {
+            return $secrets['texts'][$name]
+        }
+        return $args[0].Value
+    })
+    return $asked
+}
+
+function Get-IvnExchangeConnections($step, $secrets) {
+    $connections = New-Object System.Collections.ArrayList
+    foreach ($rows in (Get-IvnList $step 'connections' ([System.Collections.ArrayList]))) {
+        $steps = New-Object System.Collections.ArrayList
+        foreach ($row in (Get-IvnObjectList @{ 'steps' = $rows } 'steps')) {
+            [void]$steps.Add((Get-IvnExchangeStep $row $secrets))
+        }
+        [void]$connections.Add($steps)
+        if ($steps.Count -lt 1 -or $steps.Count -gt 64) {
+            Stop-IvnArguments
+        }
+    }
+    if ($connections.Count -lt 1 -or $connections.Count -gt 64) {
+        Stop-IvnArguments
+    }
+    return ,$connections
+}
+
+function Read-IvnMessage($line, $asked) {
+    # up to and with the terminator
+    $most = [Math]::Min($asked['max_bytes'], $ExchangeHead)
+    $from = 0
+    while (($at = $line['text'].IndexOf($asked['until'], $from, [StringComparison]::Ordinal)) -lt 0) {
+        if ($line['text'].Length -gt $most) {
+            Stop-IvnLine 'the answer is too large'
+        }
+        $from = [Math]::Max(0, $line['text'].Length - $asked['until'].Length + 1)
+        Read-IvnLineText $line
+    }
+    $end = $at + $asked['until'].Length
+    if ($end -gt $most) {
+        Stop-IvnLine 'the answer is too large'
+    }
+    $message = $line['text'].Substring(0, $end)
+    $line['text'] = $line['text'].Substring($end)
+    return $message
+}
+
+function Read-IvnHead($line, $asked) {
+    # the first message that is not to be skipped
+    for ($skipped = 0; $skipped -le 20; $skipped++) {
+        $message = Read-IvnMessage $line $asked
+        $skip = $asked['skip_while']
+        if ($skip -ceq '' -or -not $message.StartsWith($skip, [StringComparison]::Ordinal)) {
+            return $message
+        }
+    }
+    Stop-IvnLine 'too many messages were skipped'
+}
+
+function Get-IvnBodySize([string]$head, $asked) {
+    # what the header says; -1 without one
+    if ($asked['then_header'] -ceq '') {
+        return [long]-1
+    }
+    $row = '(?:^|\n)' + $asked['then_header'] + '[ \t]*:[ \t]*([0-9]{1,18})[ \t]*(?=\r?\n|\z)'
+    $found = [regex]::Match($head, $row, [Text.RegularExpressions.RegexOptions]'IgnoreCase, CultureInvariant')
+    if (-not $found.Success) {
+        return [long]-1
+    }
+    $size = [long]$found.Groups[1].Value
+    if ($size -gt $asked['max_bytes']) {
+        Stop-IvnLine 'the answer is too large'
+    }
+    return $size
+}
+
+function Read-IvnBody($line, [long]$size, [long]$extra) {
+    $body = New-Object IO.MemoryStream
+    $first = [int][Math]::Min($line['text'].Length, $size + $extra)
+    $body.Write($Latin.GetBytes($line['text']), 0, $first)
+    $line['text'] = $line['text'].Substring($first)
+    while ($body.Length -lt $size + $extra) {
+        $count = Read-IvnLine $line ([int]($size + $extra - $body.Length))
+        $body.Write($line['piece'], 0, $count)
+    }
+    $body.SetLength($size)
+    return ,$body.ToArray()
+}
+
+function Invoke-IvnExchangeStep($line, $asked, $secrets, $kept) {
+    $head = ''
+    $body = New-Object byte[] 0
+    Write-IvnLine $line ($Latin.GetBytes($asked['send']))
+    if ($asked['until'] -cne '') {
+        $head = Read-IvnHead $line $asked
+        $size = Get-IvnBodySize $head $asked
+        if ($size -ge 0) {
+            $body = Read-IvnBody $line $size $asked['then_extra']
+        }
+    }
+    if ($null -ne $secrets['bodies']) {
+        $body = Hide-IvnBytes ($Latin.GetString($body)) $secrets['bodies']
+    }
+    $reply = @{
+        'head' = (Hide-IvnBytes $head $secrets['heads'])
+        'body_size' = $body.Length
+        'body_sha256' = (Get-IvnHash $body)
+        'body' = ''
+    }
+    if ($asked['keep_body']) {
+        $reply['body'] = $body
+        $kept['bytes'] += $body.Length
+    }
+    $kept['bytes'] += $head.Length
+    if ($kept['bytes'] -gt $ExchangeMost) {
+        Stop-Ivn 'too_large' ('the answer is larger than ' + [string]$ExchangeMost + ' bytes')
+    }
+    return $reply
+}
+
+function Invoke-IvnExchangeConnection($port, $steps, $secrets, $kept, [DateTime]$deadline) {
+    $outcome = @{ 'ok' = $true; 'error' = ''; 'replies' = (New-Object System.Collections.ArrayList) }
+    $line = $null
+    try {
+        $line = Open-IvnLine ([Net.IPAddress]::Loopback) $port $deadline
+        foreach ($asked in $steps) {
+            [void]$outcome['replies'].Add((Invoke-IvnExchangeStep $line $asked $secrets $kept))
+        }
+    } catch {
+        if ([string]$_.Exception.Data['ivn_code'] -cne '') {
+            throw $_.Exception
+        }
+        $outcome['ok'] = $false
+        $outcome['error'] = Get-IvnLineFailure $_ $deadline
+    } finally {
+        Close-IvnLine $line
+    }
+    return $outcome
+}
+
+function Get-IvnExchangeMatches($each, [long]$port, [long]$seconds) {
+    # what group 1 of the pattern finds in a page of the same port, each once, in order
+    if ($each -isnot [System.Collections.Hashtable]) {
+        Stop-IvnArguments
+    }
+    $matcher = New-IvnMatcher (Get-IvnText $each 'pattern') 'CultureInvariant'
+    if ($matcher.GetGroupNumbers().Length -lt 2) {
+        Stop-IvnArguments
+    }
+    $answer = Invoke-IvnHttp @{ 'port' = $port; 'method' = 'GET'; 'path' = $each['path']; 'body' = ''
+        'headers' = (New-Object System.Collections.Hashtable); 'username' = $each['username']
+        'password' = $each['password']; 'timeout_seconds' = $seconds; 'max_bytes' = [long]4194304 }
+    if ($answer['status'] -ne 200) {
+        Stop-Ivn 'check_failed' ('the status is ' + [string]$answer['status'] + ', not 200')
+    }
+    $found = New-Object System.Collections.ArrayList
+    foreach ($match in $matcher.Matches([Text.Encoding]::UTF8.GetString($answer['body']))) {
+        if ($found.Count -lt 64 -and $found.IndexOf($match.Groups[1].Value) -lt 0) {
+            [void]$found.Add($match.Groups[1].Value)
+        }
+    }
+    return ,$found
+}
+
+function Get-IvnExchangeRows($step, $secrets, [long]$port, [long]$seconds) {
+    # connections with what they are for: those of the step, or its only one for each match
+    $rows = New-Object System.Collections.ArrayList
+    if (-not $step.ContainsKey('for_each')) {
+        foreach ($steps in (Get-IvnExchangeConnections $step $secrets)) {
+            [void]$rows.Add(@{ 'steps' = $steps })
+        }
+        return ,$rows
+    }
+    if ((Get-IvnExchangeConnections $step $secrets).Count -ne 1) {
+        Stop-IvnArguments
+    }
+    foreach ($match in (Get-IvnExchangeMatches $step['for_each'] $port $seconds)) {
+        $secrets['texts']['match'] = ConvertTo-IvnXmlText $match
+        $steps = (Get-IvnExchangeConnections $step $secrets)[0]
+        [void]$rows.Add(@{ 'steps' = $steps; 'match' = $match })
+    }
+    return ,$rows
+}
+
+function Invoke-IvnExchange($step) {
+    $secrets = Get-IvnExchangeSecrets $step
+    $port = Get-IvnWholeWithin $step 'port' 1 65535
+    $seconds = Get-IvnWholeWithin $step 'timeout_seconds' 1 60
+    $rows = Get-IvnExchangeRows $step $secrets $port $seconds
+    $last = [DateTime]::UtcNow.AddSeconds($ExchangeSeconds)
+    $kept = @{ 'bytes' = [long]0 }
+    $outcomes = New-Object System.Collections.ArrayList
+    foreach ($row in $rows) {
+        $deadline = [DateTime]::UtcNow.AddSeconds($seconds)
+        if ($deadline -gt $last) {
+            $deadline = $last
+        }
+        $outcome = Invoke-IvnExchangeConnection $port $row['steps'] $secrets $kept $deadline
+        if ($row.ContainsKey('match')) {
+            $outcome['match'] = $row['match']
+        }
+        [void]$outcomes.Add($outcome)
+    }
+    return @{ 'connections' = $outcomes }
+}
+
+
 # ---- the lease: who may write to this machine, until when ----------------------------------------------
 
 function Get-IvnTimeText([long]$seconds) {
@@ -2472,7 +3283,7 @@ function Exit-IvnLock {
 
 $IvnVerbs = @('facts', 'file_versions', 'read_files', 'services', 'require_not_running', 'processes', 'backup',
     'write_files', 'service_control', 'wait_idle', 'restore', 'require_unchanged', 'require_running', 'mark_logs',
-    'require_clean_logs', 'snapshot', 'http', 'require_http',
+    'require_clean_logs', 'snapshot', 'http', 'require_http', 'smtp', 'exchange',
     'listening', 'firewall', 'firewall_rule', 'service_config', 'windows',
     'lease', 'take_lease', 'drop_lease', 'arm_revert', 'reverts', 'revert', 'disarm_revert')
 
@@ -2499,6 +3310,8 @@ function Invoke-IvnVerb([string]$verb, $step) {
         'snapshot' { return (Invoke-IvnSnapshot $step) }
         'http' { return (Invoke-IvnHttp $step) }
         'require_http' { return (Invoke-IvnRequireHttp $step) }
+        'smtp' { return (Invoke-IvnSmtp $step) }
+        'exchange' { return (Invoke-IvnExchange $step) }
         'listening' { return (Invoke-IvnListening $step) }
         'firewall' { return (Invoke-IvnFirewall $step) }
         'firewall_rule' { return (Invoke-IvnFirewallRule $step) }

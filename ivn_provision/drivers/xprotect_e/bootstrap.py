@@ -32,7 +32,7 @@ __all__ = [
     "stdin_payload",
 ]
 
-AGENT_VERSION = "1.2.0"
+AGENT_VERSION = "1.3.0"
 LONGEST_LINE = 8191
 """Characters that cmd.exe takes, the program's name included."""
 SEND_LIMIT = 112_128

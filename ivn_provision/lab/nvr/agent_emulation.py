@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 
 from ivn_provision.lab.nvr.agent_backup import backup, restore
+from ivn_provision.lab.nvr.agent_exchange import exchange
 from ivn_provision.lab.nvr.agent_files import located, read_files, require_unchanged, write_files
 from ivn_provision.lab.nvr.agent_folders import snapshot
 from ivn_provision.lab.nvr.agent_http import http, require_http
@@ -28,6 +29,7 @@ from ivn_provision.lab.nvr.agent_services import (
     service_control,
     services,
 )
+from ivn_provision.lab.nvr.agent_smtp import smtp
 from ivn_provision.lab.nvr.agent_values import AgentRefusal, Json, Object, canonical, text, texts
 from ivn_provision.lab.nvr.agent_windows import (
     about_windows,
@@ -135,6 +137,8 @@ _VERBS: Mapping[str, Callable[[Object, Windows], Object]] = {
     "snapshot": snapshot,
     "http": http,
     "require_http": require_http,
+    "smtp": smtp,
+    "exchange": exchange,
     "restore": restore,
     "listening": listening,
     "firewall": firewall,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ivn_provision.lab.nvr.agent_line import Route
 from ivn_provision.lab.nvr.agent_values import AgentRefusal
 from ivn_provision.lab.nvr.tree import WindowsTree
 from ivn_provision.lab.nvr.windows_state import WindowsState
@@ -88,6 +89,9 @@ class Windows(Protocol):
 
         The agent's own thread asks there over a socket, so the server must not need that thread.
         """
+
+    def route(self, host: str, port: int) -> Route | None:
+        """Where a host, by name or address, really is: always loopback. None: the name is not known."""
 
 
 @dataclass(slots=True)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from ivn_provision.lab.fault_list import CLOCK_SKEW_SECONDS
+from ivn_provision.lab.loopback import is_loopback
+from ivn_provision.lab.nvr.agent_line import Route
 from ivn_provision.lab.nvr.agent_machine import WindowsService
 from ivn_provision.lab.nvr.killable import killable
 from ivn_provision.lab.nvr.machine_faults import MachineFaults
@@ -259,6 +261,15 @@ class WindowsMachine:
         """Where 127.0.0.1:`port` of the machine really is."""
         found = self.ports.get(("tcp", port))
         return found[1] if found else None
+
+    def route(self, host: str, port: int) -> Route | None:
+        """Where a host really is; only a loopback address is the machine itself, and no other host is ever asked."""
+        real = self._system.names.get(host.casefold())
+        if real is not None:
+            return Route((real, port), self._system.source, is_own=False)
+        if not is_loopback(host.casefold()):
+            return None
+        return Route(("127.0.0.1" if host.casefold() == "localhost" else host, port), self._system.source)
 
     def _is_configuration(self, path: str) -> bool:
         place = self._tree.locate(path)

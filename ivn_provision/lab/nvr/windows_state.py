@@ -5,7 +5,7 @@ The numbers are those of Windows: protocol 6 TCP, 17 UDP, 256 any; profile 1 dom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 GIB = 1 << 30
@@ -58,6 +58,8 @@ class WindowsState:
 
     `listeners` is asked at each look: a stopped program listens on nothing. `clock_offset_seconds` is added
     to the machine's clock. `refusals` names services whose start mode and rules that Windows will not change.
+    `trusted_roots` is PEM of the authorities whose certificates it trusts, `names` what its name service knows,
+    each with the loopback address that stands for the host, `source` the loopback address that it calls from.
     """
 
     listeners: Callable[[], Sequence[Listening]] = _nothing
@@ -67,6 +69,9 @@ class WindowsState:
     firewall_answers: bool = True
     rules: list[FirewallRule] = field(default_factory=list)
     dotnet: tuple[str, ...] = ("4.5.51641",)
+    trusted_roots: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
     time_type: str = "NTP"
     time_servers: str = "time.windows.com,0x9"
     time_service: str = "Running"
