@@ -20,7 +20,7 @@ from ivn_provision.drivers.xprotect_e.bootstrap import agent_text
 HERE = Path(__file__).parent
 REPO = HERE.parents[1]
 LAST_LINE = "\nInvoke-IvnRequest $RequestText\n"
-SECONDS = 100
+SECONDS = 240
 
 
 @dataclass(frozen=True, slots=True)

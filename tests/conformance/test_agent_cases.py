@@ -127,3 +127,16 @@ def test_every_verb_and_every_error_has_a_case() -> None:
     assert len(verbs) >= 30
     assert [each for each in verbs if f'"verb": "{each}"' not in text] == []
     assert {each for each in codes if f'"code": "{each}"' not in text} == set()
+
+
+@needs_pwsh
+def test_a_mail_server_hears_no_data_and_no_login_that_it_should_not(
+    ran: Mapping[str, tuple[Case, Ran]], ports: Places
+) -> None:
+    assert ran
+    heard = {name: b"".join(each.heard) for name, each in ports.mail.speakers.items()}
+    assert [name for name, each in heard.items() if b"DATA" in each] == []
+    told = {name for name, each in heard.items() if b"AUTH" in each}
+    assert told == {"PLAIN", "LOGIN", "LOGINREFUSED", "ECHO", "TLS", "LABORATORY"}
+    assert b"EHLO [127.0.0.1]\r\n" in heard["FAR"]
+    assert b"MAIL FROM:<nvr@site.example>\r\nRCPT TO:<alarm@portal.example>\r\nQUIT\r\n" in heard["STRANGER"]

@@ -100,6 +100,8 @@ def _speakers(trusted: ssl.SSLContext, other: ssl.SSLContext) -> dict[str, Speak
         "ECHO": Speaker({"EHLO": _HELLO + b"250 AUTH PLAIN\r\n", "AUTH": _told_on}),
         "TLS": Speaker({"EHLO": offers, "AUTH": b"235 ok\r\n"}, trusted, at_once=True),
         "STRANGER": Speaker({"EHLO": offers, "STARTTLS": b"220 go\r\n", "AUTH": b"235 ok\r\n"}, other),
+        "LABORATORY": Speaker({"EHLO": offers, "STARTTLS": b"220 go\r\n", "AUTH": b"235 ok\r\n"}, other),
+        "FAR": Speaker({"EHLO": _HELLO + b"250 AUTH LOGIN PLAIN\r\n"}),
         "INJECTED": Speaker({"EHLO": offers, "STARTTLS": b"220 go\r\n250 behind\r\n"}),
         "NOTLS": Speaker({"EHLO": offers, "STARTTLS": b"454 4.7.0 not now\r\n"}),
         "BADTLS": Speaker({"EHLO": offers, "STARTTLS": (b"220 go\r\n", b"what?\r\n")}),

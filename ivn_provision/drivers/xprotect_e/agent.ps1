@@ -2530,20 +2530,23 @@ function Get-IvnExchangeStep($step, $secrets) {
     return $asked
 }
 
+function Get-IvnSome($step, [string]$name, [Type]$type) {
+    # a list of 1 to 64
+    $list = Get-IvnList $step $name $type
+    if ($list.Count -lt 1 -or $list.Count -gt 64) {
+        Stop-IvnArguments
+    }
+    return ,$list
+}
+
 function Get-IvnExchangeConnections($step, $secrets) {
     $connections = New-Object System.Collections.ArrayList
-    foreach ($rows in (Get-IvnList $step 'connections' ([System.Collections.ArrayList]))) {
+    foreach ($rows in (Get-IvnSome $step 'connections' ([System.Collections.ArrayList]))) {
         $steps = New-Object System.Collections.ArrayList
-        foreach ($row in (Get-IvnObjectList @{ 'steps' = $rows } 'steps')) {
+        foreach ($row in (Get-IvnSome @{ 'steps' = $rows } 'steps' ([System.Collections.Hashtable]))) {
             [void]$steps.Add((Get-IvnExchangeStep $row $secrets))
         }
         [void]$connections.Add($steps)
-        if ($steps.Count -lt 1 -or $steps.Count -gt 64) {
-            Stop-IvnArguments
-        }
-    }
-    if ($connections.Count -lt 1 -or $connections.Count -gt 64) {
-        Stop-IvnArguments
     }
     return ,$connections
 }

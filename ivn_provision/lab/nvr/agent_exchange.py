@@ -178,7 +178,7 @@ def _outcome(
             raise LineFailure("connection refused")
         line = opened(Route(real), deadline)
         for step in steps:
-            replies.append(_reply(line, step, secrets, kept))
+            replies.append(_reply(line, step, secrets, kept))  # noqa: PERF401 - what came before a failure stays
     except LineFailure as failure:
         said = str(failure)
     finally:
