@@ -24,7 +24,13 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield running
 
 
-SLOW_FIRST = ("test_crash.py", "test_agent_cases.py", "test_wheel.py", "test_rollback.py", "test_interrupts.py")
+SLOW_FIRST = (
+    "test_crash.py",
+    "test_agent_cases.py",
+    "test_wheel.py",
+    "test_rollback.py",
+    "test_interrupts.py",
+)
 """Files that take long: on several cores they must not be the last that one core works on alone."""
 
 

@@ -18,7 +18,17 @@ from ivn_provision.cli.lab import command as lab_command
 from ivn_provision.errors import LabError
 from ivn_provision.lab.lab import Lab
 from ivn_provision.lab.portal.leases import Written
-from tests.wire.portal_client import DEVICE, HARBOR, NVR, PIN, SITE, anonymous, authorised, create_harbor
+from tests.wire.portal_client import (
+    DEVICE,
+    HARBOR,
+    NVR,
+    PIN,
+    SITE,
+    anonymous,
+    authorised,
+    create_harbor,
+    open_window,
+)
 
 CONTRACT = Path(__file__).resolve().parents[2] / "schemas" / "portal.openapi.yaml"
 URN = "urn:ivn-provision:problem:"
@@ -188,6 +198,11 @@ def test_pages_hold_every_site_once(client: httpx.Client) -> None:
         ("DELETE", HARBOR, "sites:write"),
         ("GET", HARBOR + "/events", "events:read"),
         ("POST", NVR + "/alarm-inputs/soft/2:fire", "tests:run"),
+        ("POST", HARBOR + "/test-sessions", "tests:run"),
+        ("GET", HARBOR + "/test-sessions/ts-1", "tests:run"),
+        ("POST", HARBOR + "/test-sessions/ts-1:close", "tests:run"),
+        ("POST", HARBOR + "/connectivity-checks", "tests:run"),
+        ("GET", HARBOR + "/events/1/mail", "tests:run"),
     ],
 )
 def test_each_operation_needs_its_scope(lab: Lab, method: str, path: str, needed: str) -> None:
@@ -272,6 +287,9 @@ def test_fire_needs_a_key_and_says_why_a_recorder_is_not_reached(client: httpx.C
     create_harbor(client, event_port=9)
     path = NVR + "/alarm-inputs/soft/2:fire"
     problem(client.post(path), 400, "idempotency-key-required")
+    refused = client.post(path, headers={"Idempotency-Key": "k1"})
+    assert "test session" in str(problem(refused, 409, "site-not-in-test-mode")["detail"])
+    assert open_window(client).status_code == 201
     answer = client.post(path, headers={"Idempotency-Key": "k1"})
     assert "127.0.0.1:9" in str(problem(answer, 409, "device-unreachable")["detail"])
     client.put(HARBOR, json=SITE | {"location_address": "203.0.113.10"}, headers={"If-Match": "*"})
@@ -484,6 +502,9 @@ def test_schemathesis_finds_nothing(client: httpx.Client, lab: Lab, tmp_path: Pa
         '[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", "400", "401", "404", "409", "412", "423", "428"]\n'
         "[checks.negative_data_rejection]\n"
         'expected-statuses = ["400", "401", "403", "404", "405", "409", "412", "415", "422", "423", "428"]\n'
+        # the end of a test session has to be near, which no schema can say
+        '[[operations]]\ninclude-operation-id = "openTestSession"\n'
+        '[operations.checks.positive_data_acceptance]\nexpected-statuses = ["2xx", "404", "409", "422"]\n'
     )
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", str(CONTRACT)]
     command += [

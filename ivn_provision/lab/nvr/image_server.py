@@ -15,7 +15,9 @@ import re
 import socket
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
@@ -92,12 +94,15 @@ class ImageServer:
                         response = self._answer(await http.request())
                     except TooLarge:
                         response = HttpResponse(413, close=True)
-                    await http.respond(response)
+                    await http.respond(replace(response, headers=[*response.headers, self._date()]))
                     if response.close:
                         break
         finally:
             writer.transport.abort()
             writer.close()
+
+    def _date(self) -> tuple[str, str]:
+        return "Date", format_datetime(self._clock().astimezone(UTC), usegmt=True)
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         path = request.target.split("?")[0]

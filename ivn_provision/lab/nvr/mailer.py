@@ -26,6 +26,8 @@ class Notification:
     event: str
     camera: str
     at: datetime
+    source: str = ""
+    """The address that the connection comes from; "" leaves it to the system."""
 
 
 def deliver(notification: Notification) -> str:
@@ -35,7 +37,7 @@ def deliver(notification: Notification) -> str:
         return f"{settings.host} is not a loopback address: the lab contacts no other host"
     try:
         message = compose(notification)
-        with _connected(settings) as smtp:
+        with _connected(settings, notification.source) as smtp:
             if settings.login:
                 smtp.login(settings.username, notification.password)
             smtp.send_message(message, settings.sender, list(settings.recipients))
@@ -75,10 +77,12 @@ def _filled(text: str, notification: Notification) -> str:
     return text
 
 
-def _connected(settings: MailSettings) -> smtplib.SMTP:
+def _connected(settings: MailSettings, source: str) -> smtplib.SMTP:
+    place = (settings.host, settings.port, _EHLO)
+    origin = (source, 0) if source else None
     if settings.security == "tls":
-        return smtplib.SMTP_SSL(settings.host, settings.port, _EHLO, timeout=_TIMEOUT, context=_unchecked())
-    smtp = smtplib.SMTP(settings.host, settings.port, _EHLO, timeout=_TIMEOUT)
+        return smtplib.SMTP_SSL(*place, timeout=_TIMEOUT, source_address=origin, context=_unchecked())
+    smtp = smtplib.SMTP(*place, timeout=_TIMEOUT, source_address=origin)
     if settings.security == "starttls":
         try:
             smtp.starttls(context=_unchecked())

@@ -115,7 +115,7 @@ class ProductServices:
                 raise
             # a port that nobody chose may have been taken while the service was stopped
             sock = listen(self._host, 0, "the Image Server")
-        self._image = ImageServer(sock, access, self._passwords, self._loop, self._clock)
+        self._image = ImageServer(sock, access, self._passwords, self._loop, self._windows.time)
         self.image_port = self._image.address[1]
         self._windows.listens(IMAGE_SERVER, "tcp", access.local_port, self._image.address)
 

@@ -111,7 +111,7 @@ class RecordingServer:
         self._counters.events += 1
         self.note(kind, name, detail)
         if email and active.mail.usable:
-            mail = Notification(active.mail, self.mail_password, name, camera, self._clock())
+            mail = Notification(active.mail, self.mail_password, name, camera, self._clock(), self._host)
             task = self._loop.create_task(self._send(mail))
             self._mails.add(task)
             task.add_done_callback(self._mails.discard)

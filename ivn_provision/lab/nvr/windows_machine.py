@@ -83,10 +83,11 @@ class WindowsMachine:
         self.product_changes: Callable[[], None] = _nothing
         self.on_step: Callable[[str, int], None] = _no_step
         self.write_log: list[FileWritten] = []
-        self.tasks = ScheduledTasks(tree, self._time, self._run_task)
+        self.tasks = ScheduledTasks(tree, self.time, self._run_task)
         self._system = WindowsState(listeners=self._listening, rules=list(_WINDOWS_RULES))
 
-    def _time(self) -> datetime:
+    def time(self) -> datetime:
+        """What the machine's clock shows."""
         return self._clock() + timedelta(seconds=self._system.clock_offset_seconds)
 
     def _run_task(self, folder: str, off: threading.Event) -> None:
@@ -116,7 +117,7 @@ class WindowsMachine:
 
     def facts(self) -> Mapping[str, str | int]:
         """Agent verb `facts`."""
-        now = self._time()
+        now = self.time()
         offset = now.utcoffset()
         return {
             "computer_name": self._identity.computer_name,
