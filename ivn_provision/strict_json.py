@@ -71,6 +71,14 @@ class Node:
             self.wrong(f"is not from {low} to {high}")
         return self.value
 
+    def number(self, low: float, high: float) -> float:
+        """A finite number, whole or not; true is none."""
+        if isinstance(self.value, bool) or not isinstance(self.value, (int, float)):
+            self.wrong("is not a number")
+        if not low <= self.value <= high:
+            self.wrong(f"is not from {low:g} to {high:g}")
+        return float(self.value)
+
     def flag(self) -> bool:
         """true or false, nothing that could be taken for them."""
         if not isinstance(self.value, bool):

@@ -158,6 +158,7 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
         "",
         "Counters",
         f"  portal: {portal['requests']} requests, {portal['writes']} writes, {portal['events']} events",
+        f"  station: {portal['alarms']} alarms that were no test",
     ]
     lines += [f"  mail: {mail['mails']} taken, {mail['login_failures']} logins refused"]
     for key, counters in list(status["counters"]["recorders"].items())[:10]:
@@ -167,6 +168,7 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
         lines.append(f"  {key}: {shown or 'nothing yet'}")
     lines += ["", "Recorders", *_recorders(status)]
     lines += ["", "Faults", *(_faults(status) or ["  none"])]
+    lines += ["", "Test windows", *(_windows(status) or ["  none"])]
     lines += ["", "Last mails", *(_mails(status) or ["  none"])]
     lines += [
         "",
@@ -200,6 +202,13 @@ def _faults(status: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _windows(status: Mapping[str, Any]) -> list[str]:
+    return [
+        f"  {each['site']}: run {each['run']} until {each['until']}: {each['reason']}"
+        for each in status["test_windows"]
+    ]
+
+
 def _mails(status: Mapping[str, Any]) -> list[str]:
     taken = [
         f"  {mail['received_at']}  {mail['login'] or 'no login'}  to {', '.join(mail['to'])}"
@@ -217,6 +226,15 @@ def _mails(status: Mapping[str, Any]) -> list[str]:
 def _events(events: Iterable[Mapping[str, Any]]) -> list[str]:
     return [
         f"  {event['received_at']}  {event['site'] or event['recipient']}  {event['trigger'] or '?'}  {event['parse_status']}"
+        + _fate(event)
         + (f": {event['detail']}" if event["detail"] else "")
         for event in events
     ]
+
+
+def _fate(event: Mapping[str, Any]) -> str:
+    """Test or alarm, how it was released, and its clips."""
+    release = event["release"]["status"] if event["release"] else ""
+    clips = ", ".join(f"clip {each['status']}" for each in event["clips"])
+    said = [word for word in ("test" if event["test"] else "", release, clips) if word]
+    return f" ({', '.join(said)})" if said else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from ivn_provision.lab.clock import Clock
 from ivn_provision.lab.loopback import free_port, listen, require_loopback
 from ivn_provision.lab.mail.sink import Account, MailSink
 from ivn_provision.lab.nvr.machine import Nvr
+from ivn_provision.lab.nvr.recordings import ALWAYS_SECONDS
 from ivn_provision.lab.nvr.store import Edit
 from ivn_provision.lab.passwords import PORTAL_CLIENT, Passwords, with_passwords
 from ivn_provision.lab.portal import hands
@@ -20,6 +22,7 @@ from ivn_provision.lab.portal.front import check_fault
 from ivn_provision.lab.portal.objects import SmtpSettings
 from ivn_provision.lab.portal.portal import Portal, unknown_site
 from ivn_provision.lab.portal.store import Json
+from ivn_provision.lab.portal.vantage import Recorders
 from ivn_provision.lab.scenario import LabSite
 from ivn_provision.lab.tls import LabTls, prepare_tls
 
@@ -52,7 +55,8 @@ class Assembly:
         usernames = {site.key: site.mail_username for site in self.sites}
         self.smtp = SmtpSettings(_MAIL_HOST, ports.mail, "starttls", usernames)
         clients = {PORTAL_CLIENT: self.passwords.get("portal-client")}
-        self.portal = Portal(directory / "portal.sqlite3", clients, self.smtp, clock)
+        around = Recorders(self._reach, self._recorded)
+        self.portal = Portal(directory / "portal.sqlite3", clients, self.smtp, clock, recorders=around)
         context = self.tls.server_context()
         accounts = {site.mail_username: Account(site.key, site.mail_password) for site in self.sites}
         self.mail = MailSink(accounts, context, self.portal.receive, clock)
@@ -127,6 +131,8 @@ class Assembly:
     def portal_state(self, site: str, *, armed: bool | None, incident: str | None) -> None:
         """What happens on a site, as the portal shows it; None leaves it, "" ends an incident. Raises LabError."""
         self.portal.leases.set_alarm(site, armed, incident)
+        if armed is False:
+            self.portal.disarmed(site)
 
     def gui(self, site: str, edit: Edit) -> None:
         """A person does one thing in the Management Application and saves. Raises LabError."""
@@ -135,6 +141,16 @@ class Assembly:
             nvr.open_gui(is_open=edit.action == "open")
         else:
             nvr.gui(edit)
+
+    def _reach(self, host: str, port: int) -> tuple[str, int]:
+        """The routers of the sites: the web port goes to the Image Server, every other one straight on."""
+        for nvr in self.nvrs.values():
+            if (nvr.site.host, nvr.site.web_port) == (host, port) and nvr.image_port:
+                return host, nvr.image_port
+        return host, port
+
+    def _recorded(self, site: str, camera: int, _: datetime) -> tuple[float, float] | None:
+        return self.nvrs[site].recorded(camera) if site in self.nvrs else (ALWAYS_SECONDS, ALWAYS_SECONDS)
 
     def set_latency(self, seconds: float) -> None:
         """Added to every request to the portal and the recorders."""

@@ -24,6 +24,7 @@ class LabSite:
 
     `host` is a loopback address of its own, so that every recorder can use the product's real ports.
     `image_port` is where the Image Server really listens (0 = a free port): the machine's own 80 is not ours to take.
+    `web_port` is what the site's router forwards to it: the product's *Internet port*.
     `store` is how the recorder keeps its configuration: `b` in files that no shipped layout describes.
     `time_zone` is that of the machine's clock, whose local time stands in its mails.
     Passwords are for the lab only. `users` are basic users that the technician has created already.
@@ -35,6 +36,7 @@ class LabSite:
     https_port: int = 15986
     event_port: int = 1234
     image_port: int = 0
+    web_port: int = 8080
     store: Literal["a", "b"] = "a"
     product: str = "XProtect Professional 2014"
     version: str = "8.6a"

@@ -19,6 +19,11 @@ _PORTAL_ASSUMPTIONS = (
     "Only the event types Entry Delay and Perimeter Alarm have evidence (manual R-81, R-82).",
     "How the portal reads mails, and that it tells mails apart by the SMTP account id, is assumed (wording: manual R-40).",
     "The portal takes the mail's time as the site's local time.",
+    "Entry Delay holds an event for the site's entry delay and releases it by itself; a Perimeter Alarm is released at once, with all that is held; disarming cancels what is held: assumed, written nowhere.",
+    "A further mail of a pin within 60 seconds (in the same test session, if one is open) is a duplicate: assumed.",
+    "The portal fetches a clip at the mail's own time right after the mail, from the web port with the device's login; no video is moved: assumed.",
+    "The site's router forwards port 8080 to the Image Server and lets only the portal to the event port: assumed.",
+    "Test sessions, connectivity checks and the reading of received mails are PROPOSED, like all of the portal's API.",
     "SMTP with STARTTLS and a login per recorder is assumed; what the real mail server asks for is unknown.",
 )
 
@@ -33,6 +38,10 @@ def status_of(assembly: Assembly) -> Json:
             "security": assembly.smtp.security,
             "faults": sorted(assembly.mail.faults),
         },
+        "test_windows": [
+            {"site": each.site, "run": each.run, "until": each.until, "reason": each.reason}
+            for each in assembly.portal.core.sessions.all_running()
+        ],
         "ca_file": str(assembly.tls.ca_file),
         "secrets": str(assembly.passwords.directory),
         "sites": [_site(assembly, key) for key in assembly.nvrs],

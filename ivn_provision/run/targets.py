@@ -19,6 +19,7 @@ from ivn_provision.transports.deadline import Deadline
 
 if TYPE_CHECKING:
     from ivn_provision.drivers.base import Reader, Writer
+    from ivn_provision.drivers.portal.testing import PortalTesting
     from ivn_provision.drivers.portal.tokens import TokenSource
     from ivn_provision.drivers.xprotect_e.agent_link import AgentLink
     from ivn_provision.drivers.xprotect_e.driver import XProtectReader
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 READ_SCOPE = "sites:read events:read"
 WRITE_SCOPE = "sites:read events:read sites:write secrets:write"
+TEST_SCOPE = "sites:read events:read tests:run"
 E_CODE = ("xprotect-professional-", "xprotect-enterprise-")
 
 
@@ -119,6 +121,18 @@ class Opener:
                 mails_since=self._mails_since(site),
             )
         return found
+
+    def testing(self, site: Site) -> PortalTesting:
+        """The portal of a site for an acceptance test. Raises Refused for a site without one."""
+        from ivn_provision.drivers.portal.testing import PortalTesting
+
+        if site.portal is None:
+            raise Refused(
+                f"{site.name} declares no portal: nothing can be tested there",
+                next_step="declare `portal` in the site file",
+            )
+        tokens = self._token(site.portal, TEST_SCOPE)
+        return PortalTesting(site.name, site.portal.account, self._client(site.portal), tokens)
 
     def link(self, nvr: Nvr) -> AgentLink:
         """The way to a recorder's agent, for commands that speak to it themselves."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlencode, urlsplit
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 MAX_REPLY = 16 * 1024 * 1024
 _FORM = "application/x-www-form-urlencoded"
-_LEASE_HELD = "urn:ivn-provision:problem:lease-held"
+_PROBLEM = "urn:ivn-provision:problem:"
+_LEASE_HELD = f"{_PROBLEM}lease-held"
 _NO_CLIENT = {"invalid_client", "invalid_grant", "unauthorized_client"}  # RFC 6749, 5.2: also with HTTP 400
 
 
@@ -80,8 +81,10 @@ class JsonClient:
         headers: Mapping[str, str] | None = None,
         secrets: Sequence[Secret] = (),
         missing_ok: bool = False,
+        expected: Collection[str] = (),
     ) -> Reply:
-        """One request. A problem becomes an error of ours; a 404 is a Reply where `missing_ok`.
+        """One request. A problem becomes an error of ours; a 404 is a Reply where `missing_ok`, and so is a
+        problem of one of the types `expected` (the last part of the URN), its texts made safe to show.
 
         No error repeats a secret: not those of `form`, not an `Authorization`, and not `secrets`, which
         names those that are in `json`.
@@ -94,6 +97,8 @@ class JsonClient:
         answer = _parsed(talk, seen, raw)
         if 200 <= status < 300 or (status == 404 and missing_ok):
             return Reply(status, seen, answer)
+        if status >= 400 and answer.get("type") in [_PROBLEM + each for each in expected]:
+            return Reply(status, seen, talk.safe(answer))
         raise _problem(talk, answer)
 
     def close(self) -> None:
@@ -187,6 +192,10 @@ class _Talk:
 
     def said(self, value: object) -> str:
         return said(value, self.sent)
+
+    def safe(self, body: Mapping[str, Any]) -> dict[str, str]:
+        """The texts of a problem, without secrets and marks."""
+        return {name: self.said(value) for name, value in body.items() if isinstance(value, str)}
 
 
 def _encoded(

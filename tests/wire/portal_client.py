@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from datetime import UTC, datetime, timedelta
 
 import httpx
 
@@ -50,6 +51,15 @@ def authorised(lab: Lab, scope: str = "") -> httpx.Client:
     client = anonymous(lab)
     client.headers["Authorization"] = f"Bearer {bearer}"
     return client
+
+
+def open_window(
+    client: httpx.Client, *, minutes: float = 30, key: str = "window", **more: str
+) -> httpx.Response:
+    """Open a test session of harbor-marina."""
+    until = (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
+    body = {"run": "r-1", "until": until, "reason": "acceptance"} | more
+    return client.post(HARBOR + "/test-sessions", json=body, headers={"Idempotency-Key": key})
 
 
 def create_harbor(client: httpx.Client, *, event_port: int = 1234) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from ivn_provision.lab.nvr.recordings import Recording, recordings_of
+
 _LARGEST = 64 * 1024 * 1024
 
 
@@ -85,6 +87,7 @@ class ActiveConfiguration:
     generics: tuple[GenericEvent, ...]
     mail: MailSettings
     alert_port: int
+    recordings: tuple[Recording, ...] = ()
 
 
 def parse_document(content: bytes) -> etree._ElementTree:
@@ -114,6 +117,7 @@ def load(content: bytes) -> ActiveConfiguration:
         generics=tuple(_generic(each) for each in root.iterfind("Events/GenericEvents/GenericEvent")),
         mail=_mail(root),
         alert_port=_number(root, "Events/Handling/AlertPort", 1, 65_535),
+        recordings=recordings_of(root),
     )
 
 

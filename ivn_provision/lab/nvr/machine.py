@@ -138,6 +138,14 @@ class Nvr:
             await self._services.drain()
         self._services, self._shells, self._loop = None, None, None
 
+    def recorded(self, camera: int) -> tuple[float, float] | None:
+        """Seconds that it has of a camera before and after an alarm, by the active configuration; None for nothing."""
+        active = self._services.recorder.active if self._services else None
+        for each in active.recordings if active else ():
+            if each.number == camera:
+                return each.before, each.after
+        return None
+
     async def settled(self, before: EventEntry | None, seconds: float) -> None:
         """Until the recorder has heard something after `before`, and its mails are out; at most so long each."""
         for _ in range(int(seconds / 0.02)):

@@ -15,6 +15,7 @@ from ivn_provision.lab.nvr.config_active import (
     cameras_of,
     devices_of,
 )
+from ivn_provision.lab.nvr.recordings import recordings_of
 
 _YN = {"Y": True, "N": False}
 _WORDS = {"true": True, "false": False}
@@ -29,6 +30,7 @@ def load_b(config: etree._Element, events: etree._Element, mail: etree._Element)
         generics=tuple(_generic(each) for each in events.iterfind("Generic/Event")),
         mail=_mail(mail),
         alert_port=_number(events, "Ports/@Alert"),
+        recordings=recordings_of(config),
     )
 
 

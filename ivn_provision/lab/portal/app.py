@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from ivn_provision.lab.portal import handlers
+from ivn_provision.lab.portal import checks, events, fire, handlers, windows
 from ivn_provision.lab.portal.calls import BASE, Call, Core
 from ivn_provision.lab.portal.problems import Problem
 
@@ -38,7 +38,7 @@ _TABLE: Mapping[str, Mapping[str, tuple[str, Handler]]] = {
         "DELETE": ("sites:write", handlers.delete_object),
     },
     # before the next one, whose {pin} would take "2:fire"
-    _DEVICE + "/alarm-inputs/soft/{pin}:fire": {"POST": ("tests:run", handlers.fire)},
+    _DEVICE + "/alarm-inputs/soft/{pin}:fire": {"POST": ("tests:run", fire.fire)},
     _DEVICE + "/alarm-inputs/{source}/{pin}": {
         "GET": ("sites:read", handlers.get_alarm_input),
         "PUT": ("sites:write", handlers.put_object),
@@ -49,7 +49,13 @@ _TABLE: Mapping[str, Mapping[str, tuple[str, Handler]]] = {
         "PUT": ("sites:write", handlers.put_lease),
         "DELETE": ("sites:write", handlers.delete_lease),
     },
-    _SITE + "/events": {"GET": ("events:read", handlers.list_events)},
+    _SITE + "/events": {"GET": ("events:read", events.list_events)},
+    _SITE + "/events/{event_id}/mail": {"GET": ("tests:run", events.get_mail)},
+    _SITE + "/test-sessions": {"POST": ("tests:run", windows.open_session)},
+    # before the next one, whose {session_id} would take "ts-1:close"
+    _SITE + "/test-sessions/{session_id}:close": {"POST": ("tests:run", windows.close_session)},
+    _SITE + "/test-sessions/{session_id}": {"GET": ("tests:run", windows.get_session)},
+    _SITE + "/connectivity-checks": {"POST": ("tests:run", checks.check_connectivity)},
     BASE + "/event-types": {"GET": ("sites:read", handlers.list_event_types)},
 }
 

@@ -16,7 +16,19 @@ _INSTEAD = ("hang", "html", "http_429", "http_500", "http_503", "reset", "trunca
 """Faults in the place of an answer, before anything is done."""
 _AFTER_COMMIT = ("http_500_after_commit", "hang_after_commit")
 """A write of an object is made, and then answered so; leases and reads are spared."""
-FAULTS = (*_INSTEAD, *_AFTER_COMMIT, *(f"{each}-once" for each in _AFTER_COMMIT))
+_INSIDE = (
+    "clips-fail",
+    "event-port-closed",
+    "event-port-open",
+    "event-port-silent",
+    "events-late",
+    "mail-from-elsewhere",
+    "test-session-refused",
+    "web-port-closed",
+    "web-port-silent",
+)
+"""What goes wrong behind the door: at the portal itself, or between it and the recorders."""
+FAULTS = (*_INSTEAD, *_INSIDE, *_AFTER_COMMIT, *(f"{each}-once" for each in _AFTER_COMMIT))
 _PAGE = b"<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>%s</h1></body></html>"
 
 
@@ -47,11 +59,11 @@ class Counters:
 class FrontDoor:
     """ASGI middleware around everything. `faults` and `latency_seconds` may change at any time."""
 
-    def __init__(self, app: ASGIApp, counters: Counters) -> None:
+    def __init__(self, app: ASGIApp, counters: Counters, faults: set[str]) -> None:
         self.app = app
         self.counters = counters
+        self.faults = faults
         self.requests: deque[Seen] = deque(maxlen=10_000)
-        self.faults: set[str] = set()
         self.latency_seconds = 0.0
         self._closing = asyncio.Event()
 

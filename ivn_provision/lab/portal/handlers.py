@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import sys
 from collections import defaultdict
 
 from starlette.responses import JSONResponse, Response
 
-from ivn_provision.lab.clock import rfc3339
 from ivn_provision.lab.portal import leases, paging, requests
-from ivn_provision.lab.portal.calls import Call, Core
+from ivn_provision.lab.portal.calls import Call, existing, words
 from ivn_provision.lab.portal.contract import body_schema
-from ivn_provision.lab.portal.fire import send_payload
 from ivn_provision.lab.portal.objects import EVENT_TYPES, show_alarm_input, show_device, show_site
 from ivn_provision.lab.portal.preconditions import check_delete, check_put
-from ivn_provision.lab.portal.problems import Problem, not_found
+from ivn_provision.lab.portal.problems import not_found
 from ivn_provision.lab.portal.store import Json, Spot, Store, Stored
 from ivn_provision.lab.portal.tokens import require
 
@@ -58,18 +53,18 @@ async def list_sites(call: Call) -> Response:
 async def get_site(call: Call) -> Response:
     """`GET /sites/{site_key}`"""
     included = requests.include(call.request)
-    site = _existing(call, "site")
+    site = existing(call, "site")
     return _object(site, _site(call, site, _Nesting(call.core.store, included, [site])(site)))
 
 
 async def get_device(call: Call) -> Response:
     """`GET /sites/{site_key}/devices/{device_key}`"""
-    return _shown(call, _existing(call, "device"))
+    return _shown(call, existing(call, "device"))
 
 
 async def get_alarm_input(call: Call) -> Response:
     """`GET .../alarm-inputs/{source}/{pin}`"""
-    return _shown(call, _existing(call, "alarm_input"))
+    return _shown(call, existing(call, "alarm_input"))
 
 
 async def put_object(call: Call) -> Response:
@@ -83,7 +78,7 @@ async def put_object(call: Call) -> Response:
     if old is None and spot.kind != "site" and call.core.store.get(Spot("site", spot.site)) is None:
         raise not_found(f"site {spot.site}")
     call.core.leases.check(spot.site, _run(call))
-    check_put(old, headers.get("if-match"), headers.get("if-none-match"), _what(spot))
+    check_put(old, headers.get("if-match"), headers.get("if-none-match"), words(spot))
     put = {"site": objects.put_site, "device": objects.put_device, "alarm_input": objects.put_alarm_input}
     new = put[spot.kind](spot, body)
     if old != new:
@@ -97,7 +92,7 @@ async def delete_object(call: Call) -> Response:
     spot = requests.spot_of(call.request.path_params, _kind(call))
     old = call.core.store.get(spot)
     call.core.leases.check(spot.site, _run(call))
-    check_delete(old, call.request.headers.get("if-match"), _what(spot))
+    check_delete(old, call.request.headers.get("if-match"), words(spot))
     call.core.store.delete(spot)
     call.core.counters.writes += 1
     _log(call, spot, old, None)
@@ -132,69 +127,6 @@ async def delete_lease(call: Call) -> Response:
     return leases.drop(call.core.leases, site, call.request.query_params.get("run", ""))
 
 
-async def fire(call: Call) -> Response:
-    """`POST .../alarm-inputs/soft/{pin}:fire`, once per Idempotency-Key."""
-    assert call.grant is not None
-    key = call.request.headers.get("idempotency-key", "")
-    if not re.fullmatch(r"[A-Za-z0-9._:-]{1,255}", key):
-        raise Problem("idempotency-key-required", "Send an Idempotency-Key of 1 to 255 plain characters.")
-    target = _existing(call, "alarm_input")
-    request = hashlib.sha256(repr(target.path.row()).encode()).hexdigest()
-    kept = call.core.store.answer(call.grant.client, key)
-    if kept is not None:
-        if kept[0] != request:
-            raise Problem("idempotency-key-reuse", "This key fired another trigger before.")
-        return JSONResponse(kept[1])
-    answer = await fire_soft(call.core, target)
-    call.core.store.keep_answer(call.grant.client, key, request, answer)
-    return JSONResponse(answer)
-
-
-async def fire_soft(core: Core, target: Stored) -> Json:
-    """Send the payload and note the result at the alarm input. Raises Problem `device-unreachable`."""
-    store, spot = core.store, target.path
-    site, device = store.get(Spot("site", spot.site)), store.get(Spot("device", spot.site, spot.device))
-    assert site is not None
-    assert device is not None
-    payload, fired_at = f"{spot.pin} S", rfc3339(core.clock())
-    try:
-        endpoint = await send_payload(
-            site.content["location_address"], device.content["event_server_port"], payload
-        )
-    except Problem as problem:
-        store.note(spot, {"last_fired_at": fired_at, "last_result": problem.detail})
-        raise
-    store.note(spot, {"last_fired_at": fired_at, "last_result": "sent"})
-    core.counters.fired += 1
-    return {
-        "pin": spot.pin,
-        "source": "soft",
-        "payload": payload,
-        "fired_at": fired_at,
-        "result": "sent",
-        "endpoint": endpoint,
-    }
-
-
-async def list_events(call: Call) -> Response:
-    """`GET /sites/{site_key}/events`, newest first. A deleted site's events are not reachable."""
-    size, position = requests.page_size(call.request), paging.position(call.request)
-    since = requests.since(call.request, "received_since")
-    if position and not position.isdigit():
-        raise paging.bad_token()
-    site = _existing(call, "site").path.site
-    before = min(int(position), sys.maxsize) if position else sys.maxsize
-    found = call.core.store.events(site, before=before, limit=size + 1, since=since)
-    page = found[:size]
-    return JSONResponse(
-        {
-            "results": page,
-            "next_page_token": paging.make_token(str(page[-1]["id"])) if len(found) > size else None,
-            "total_size": call.core.store.count_events(site, since),
-        }
-    )
-
-
 async def list_event_types(_call: Call) -> Response:
     """`GET /event-types`"""
     return JSONResponse({"results": list(EVENT_TYPES)})
@@ -203,19 +135,6 @@ async def list_event_types(_call: Call) -> Response:
 def _kind(call: Call) -> str:
     params = call.request.path_params
     return "alarm_input" if "pin" in params else "device" if "device_key" in params else "site"
-
-
-def _what(spot: Spot) -> str:
-    names = {"site": f"site {spot.site}", "device": f"device {spot.device} of site {spot.site}"}
-    return names.get(spot.kind, f"{spot.source} alarm input {spot.pin} of {spot.site}/{spot.device}")
-
-
-def _existing(call: Call, kind: str) -> Stored:
-    spot = requests.spot_of(call.request.path_params, kind)
-    found = call.core.store.get(spot)
-    if found is None:
-        raise not_found(_what(spot))
-    return found
 
 
 def _shown(call: Call, stored: Stored, *, status: int = 200) -> JSONResponse:
@@ -229,7 +148,12 @@ def _shown(call: Call, stored: Stored, *, status: int = 200) -> JSONResponse:
 
 def _site(call: Call, stored: Stored, devices: list[Json] | None = None) -> Json:
     held = call.core.leases
-    more = {"lease": held.show(stored.path.site), "alarm_state": held.show_alarm(stored.path.site)}
+    test_mode = call.core.sessions.test_mode(stored.path.site)
+    more = {
+        "test_mode": test_mode,
+        "lease": held.show(stored.path.site),
+        "alarm_state": held.show_alarm(stored.path.site),
+    }
     return {**show_site(stored, devices), **more}
 
 

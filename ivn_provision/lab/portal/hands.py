@@ -9,7 +9,7 @@ from typing import Any
 from ivn_provision.errors import LabError
 from ivn_provision.lab.portal.calls import Core
 from ivn_provision.lab.portal.contract import body_schema
-from ivn_provision.lab.portal.handlers import fire_soft
+from ivn_provision.lab.portal.fire import fire_soft
 from ivn_provision.lab.portal.problems import Problem
 from ivn_provision.lab.portal.store import Json, Spot, Stored
 

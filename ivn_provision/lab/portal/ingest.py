@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ivn_provision.lab.clock import rfc3339
 from ivn_provision.lab.mail.grammar import Reading, read_mail, read_time
 from ivn_provision.lab.mail.message import Mail
 from ivn_provision.lab.portal.calls import Core
-from ivn_provision.lab.portal.store import Json, Spot, Store, Stored
+from ivn_provision.lab.portal.clips import PENDING
+from ivn_provision.lab.portal.events import keep_mail
+from ivn_provision.lab.portal.releases import release_held, release_of
+from ivn_provision.lab.portal.store import Json, Spot, Store, Stored, Wanted
+
+_ELSEWHERE = "127.0.0.252"  # where mails seem to come from under the fault `mail-from-elsewhere`
+_MOST_IN_A_MINUTE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +31,20 @@ def ingest(core: Core, mail: Mail) -> None:
     reading = read_mail(mail.raw)
     for recipient in mail.recipients:
         device = _device_of(core.store, recipient)
-        event = _event(core.store, mail, recipient, reading, device)
-        core.store.add_event(device.path.site if device else "", str(event["received_at"]), event)
+        peer = _ELSEWHERE if "mail-from-elsewhere" in core.faults else mail.peer
+        event = _event(core, mail, recipient, reading, device) | {"peer": peer}
+        number = core.store.add_event(event["site"], event["received_at"], event)
+        keep_mail(core.store, number, mail, peer)
         core.counters.events += 1
+        if event["parse_status"] == "parsed":
+            _follow(core, number, event, mail)
+
+
+def _follow(core: Core, number: int, event: Json, mail: Mail) -> None:
+    """What an alarm sets going: a perimeter event ends the holds, and video is fetched."""
+    if event["event_type"] == "perimeter":
+        release_held(core.store, event["site"], mail.received_at)
+    core.clips.start(number, event, mail.received_at)
 
 
 def _device_of(store: Store, recipient: str) -> Stored | None:
@@ -38,12 +55,14 @@ def _device_of(store: Store, recipient: str) -> Stored | None:
     return None
 
 
-def _event(store: Store, mail: Mail, recipient: str, reading: Reading, device: Stored | None) -> Json:
+def _event(core: Core, mail: Mail, recipient: str, reading: Reading, device: Stored | None) -> Json:
+    store = core.store
     site = store.get(Spot("site", device.path.site)) if device else None
     pin = _pin_of(store, device, reading)
     judged = _judge(reading, site, device, pin)
     moment = read_time(reading.time_text, _zone(site), mail.received_at)
-    return {
+    session = core.sessions.running(site.path.site, mail.received_at) if site else None
+    event: Json = {
         "site": device.path.site if device else "",
         "device": device.path.device if device else None,
         "received_at": rfc3339(mail.received_at),
@@ -62,8 +81,36 @@ def _event(store: Store, mail: Mail, recipient: str, reading: Reading, device: S
         "subject": reading.subject or None,
         "clips": [],
         "duplicate_of": None,
-        "test": False,
+        "test": session is not None,
+        "test_session": session.id if session else None,
+        "release": None,
     }
+    return event | _as_alarm(core, event, site, mail) if site and judged.status == "parsed" else event
+
+
+def _as_alarm(core: Core, event: Json, site: Stored, mail: Mail) -> Json:
+    """Of a mail that could be read: it is an alarm, or says again what one said."""
+    first = _first(core, event, mail)
+    if first is not None:
+        return {
+            "parse_status": "duplicate",
+            "duplicate_of": first,
+            "detail": f"within {core.duplicate_seconds:g} s of event {first} of the same pin",
+        }
+    delay = site.content["entry_delay_seconds"]
+    release = release_of(event["event_type"], delay, mail.received_at)
+    return {"release": release, "clips": [PENDING]}
+
+
+def _first(core: Core, event: Json, mail: Mail) -> int | None:
+    """The alarm of the same pin and test session that came less than `duplicate_seconds` before."""
+    since = rfc3339(mail.received_at - timedelta(seconds=core.duplicate_seconds))
+    alike = ("device", "pin", "source", "test_session")
+    for other in core.store.events(Wanted(event["site"], since=since), _MOST_IN_A_MINUTE):
+        same = all(other.get(name) == event[name] for name in alike)
+        if same and other["parse_status"] == "parsed" and other["received_at"] > since:
+            return int(other["id"])
+    return None
 
 
 def _pin_of(store: Store, device: Stored | None, reading: Reading) -> Stored | None:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from ivn_provision.lab.clock import Clock, rfc3339
 from ivn_provision.lab.portal.problems import Detail, Problem, not_found
 from ivn_provision.lab.portal.store import Json, Spot, Store, Stored
+from ivn_provision.lab.portal.vault import Vault
 
 # facts/portal.md, 2.3: only these two have evidence (R-81, R-82); the behaviour is an assumption (2.2)
 EVENT_TYPES: tuple[Json, ...] = (
     {"key": "entry_delay", "label": "Entry Delay", "behaviour": "starts_delay", "evidence": "manual"},
     {"key": "perimeter", "label": "Perimeter Alarm", "behaviour": "instant", "evidence": "manual"},
 )
-NO_TEST: Json = {"on": False, "from": None, "until": None, "reason": None}
 
 
 @dataclass(slots=True)
@@ -37,6 +37,7 @@ class Objects:
     store: Store
     clock: Clock
     smtp: SmtpSettings
+    vault: Vault
 
     def put_site(self, spot: Spot, content: Json) -> Stored:
         self._check_account(spot.site, content.get("monitoring"))
@@ -49,6 +50,8 @@ class Objects:
         generated = dict(old.generated) if old else {"smtp": self._new_smtp(spot), "password": None}
         content = dict(content)
         password = content.pop("password", None)
+        if password is not None:
+            self.vault.keep(spot.site, spot.device, password)
         if password is not None and not _is_password(generated["password"], password):
             generated["password"] = _fingerprint(password) | {"set_at": rfc3339(self.clock())}
         return self._put(spot, content, generated)
@@ -103,8 +106,8 @@ class Objects:
 
 
 def show_site(stored: Stored, devices: list[Json] | None = None) -> Json:
-    """As the API shows it; `devices` only where they were asked for."""
-    shown = {"key": stored.path.site, **stored.content, "test_mode": NO_TEST, **_trailer(stored)}
+    """What the portal keeps of it; `devices` only where they were asked for."""
+    shown = {"key": stored.path.site, **stored.content, **_trailer(stored)}
     return shown if devices is None else {**shown, "devices": devices}
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import socket
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,12 +13,18 @@ from ivn_provision.lab.clock import Clock
 from ivn_provision.lab.mail.message import Mail
 from ivn_provision.lab.portal.app import build_app
 from ivn_provision.lab.portal.calls import BASE, Core
+from ivn_provision.lab.portal.clips import Clips
+from ivn_provision.lab.portal.events import events_of
 from ivn_provision.lab.portal.front import Counters, FrontDoor, Seen
 from ivn_provision.lab.portal.ingest import ingest
 from ivn_provision.lab.portal.leases import Leases, Written
 from ivn_provision.lab.portal.objects import Objects, SmtpSettings
-from ivn_provision.lab.portal.store import Json, Store
+from ivn_provision.lab.portal.releases import cancel_held
+from ivn_provision.lab.portal.sessions import Sessions
+from ivn_provision.lab.portal.store import Json, Store, Wanted
 from ivn_provision.lab.portal.tokens import Tokens
+from ivn_provision.lab.portal.vantage import Recorders, Vantage
+from ivn_provision.lab.portal.vault import Vault
 from ivn_provision.lab.server import AsgiServer
 
 
@@ -33,13 +39,27 @@ class Portal:
         clock: Clock,
         *,
         token_seconds: int = 1800,
+        recorders: Recorders | None = None,
     ) -> None:
-        store = Store(file)
+        store, faults = Store(file), set[str]()
+        vault = Vault(store, file.with_name("portal.key"))
+        vantage = Vantage(faults, recorders or Recorders())
         self.counters = Counters()
-        objects, tokens = Objects(store, clock, smtp), Tokens(clients, clock, token_seconds)
         self.leases = Leases(clock)
-        self.core = Core(store, objects, tokens, self.counters, clock, self.leases)
-        self.front = FrontDoor(build_app(self.core), self.counters)
+        self.core = Core(
+            store=store,
+            objects=Objects(store, clock, smtp, vault),
+            tokens=Tokens(clients, clock, token_seconds),
+            counters=self.counters,
+            clock=clock,
+            leases=self.leases,
+            sessions=Sessions(store, clock),
+            vantage=vantage,
+            vault=vault,
+            clips=Clips(store, vantage, vault),
+            faults=faults,
+        )
+        self.front = FrontDoor(build_app(self.core), self.counters, faults)
         self.url = ""
         self._server: AsgiServer | None = None
 
@@ -70,6 +90,7 @@ class Portal:
         """Serve HTTPS on `sock` with certificate and key."""
         host, port = sock.getsockname()
         self.core.objects.refresh_smtp()
+        self.core.vantage.source = host
         self._server = AsgiServer(self.front, sock, tls)
         await self._server.start()
         self.url = f"https://{host}:{port}{BASE}"
@@ -79,6 +100,7 @@ class Portal:
         self.front.close()
         if self._server is not None:
             await self._server.stop()
+        await self.core.clips.stop()
         self.core.store.close()
 
     def receive(self, mail: Mail) -> None:
@@ -87,12 +109,25 @@ class Portal:
 
     def events(self, site: str = "", *, limit: int = 1000) -> list[Json]:
         """Events of a site, newest first; of site `""`: mails to no known account."""
-        return self.core.store.events(site, before=sys.maxsize, limit=limit)
+        return events_of(self.core, Wanted(site), limit)
+
+    def alarms(self, site: str = "") -> list[Json]:
+        """What reached the station, oldest first: understood, and no test. Of all sites, or of one."""
+        sql = (
+            "SELECT id, body FROM events WHERE (?='' OR site=?) AND json_extract(body, '$.parse_status')='parsed'"
+            " AND NOT json_extract(body, '$.test') ORDER BY id"
+        )
+        return [{"id": row[0], **json.loads(row[1])} for row in self.core.store.rows(sql, (site, site))]
+
+    def disarmed(self, site: str) -> None:
+        """A person disarmed a site: what is held there is never released."""
+        cancel_held(self.core.store, site, self.core.clock())
 
     def counter_values(self) -> dict[str, object]:
         """The counters as plain JSON."""
         plain = {each.name: getattr(self.counters, each.name) for each in dataclasses.fields(self.counters)}
-        return {name: dict(value) if isinstance(value, dict) else value for name, value in plain.items()}
+        shown = {name: dict(value) if isinstance(value, dict) else value for name, value in plain.items()}
+        return {**shown, "alarms": len(self.alarms())}
 
 
 def unknown_site(key: str, known: list[str]) -> LabError:

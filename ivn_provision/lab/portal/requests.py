@@ -111,6 +111,14 @@ def page_size(request: Request) -> int:
     return int(text)
 
 
+def whole_number(request: Request, name: str) -> int:
+    """A parameter that is 0 or more, 0 if not given. Raises Problem 422."""
+    text = request.query_params.get(name, "0")
+    if not re.fullmatch(r"[0-9]{1,18}", text, re.ASCII):
+        raise bad_parameter(name, f"{name} is a whole number of at most 18 digits")
+    return int(text)
+
+
 def since(request: Request, name: str) -> str:
     """A time parameter in the store's form; "" if not given. Raises Problem 422."""
     text = request.query_params.get(name)

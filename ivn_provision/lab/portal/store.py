@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,10 +29,47 @@ CREATE TABLE IF NOT EXISTS objects (
 CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY AUTOINCREMENT, site TEXT NOT NULL, received_at TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS events_by_site ON events (site, id);
 CREATE TABLE IF NOT EXISTS answers (client TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (client, key));
+CREATE TABLE IF NOT EXISTS mails (event INTEGER PRIMARY KEY, raw BLOB NOT NULL, envelope TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS sealed (site TEXT NOT NULL, device TEXT NOT NULL, password BLOB NOT NULL, PRIMARY KEY (site, device));
+CREATE TABLE IF NOT EXISTS sessions (
+    id TEXT PRIMARY KEY, site TEXT NOT NULL, run TEXT NOT NULL, opened_at TEXT NOT NULL, until TEXT NOT NULL,
+    reason TEXT NOT NULL, closed_at TEXT
+);
+CREATE INDEX IF NOT EXISTS sessions_by_site ON sessions (site, until);
 """
 _COLUMNS = "kind, site, device, source, pin, content, generated, volatile, revision, updated_at"
 _SELECT = f"SELECT {_COLUMNS} FROM objects"  # noqa: S608 - a constant
 _PUT = f"INSERT OR REPLACE INTO objects ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - a constant
+
+
+_EVENTS = (
+    " FROM events WHERE site=? AND id<? AND id>? AND received_at>=? AND received_at<=?"
+    " AND (?='' OR json_extract(body, '$.test_session')=?)"
+)
+_LATEST = "9999"  # sorts after every time
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events of a site (`""` = mails of no known account): ids between two, times from and to, a session."""
+
+    site: str
+    before: int = sys.maxsize
+    after: int = 0
+    since: str = ""
+    until: str = _LATEST
+    session: str = ""
+
+    def row(self) -> tuple[object, ...]:
+        return (
+            self.site,
+            self.before,
+            self.after,
+            self.since,
+            self.until,
+            self.session,
+            self.session,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,41 +165,54 @@ class Store:
         sql = "DELETE FROM objects WHERE site=? AND (?='' OR device=?) AND (?='' OR source=?) AND (?=0 OR pin=?)"
         with self._transaction() as connection:
             connection.execute(sql, (site, device, device, source, source, pin, pin))
+            if not pin:
+                forget = "DELETE FROM sealed WHERE site=? AND (?='' OR device=?)"
+                connection.execute(forget, (site, device, device))
 
     def add_event(self, site: str, received_at: str, body: Json) -> int:
         with self._transaction() as connection:
             sql = "INSERT INTO events (site, received_at, body) VALUES (?,?,?)"
             return int(connection.execute(sql, (site, received_at, canonical(body))).lastrowid or 0)
 
-    def events(self, site: str, *, before: int, limit: int, since: str = "") -> list[Json]:
-        """Newest first: events of a site (`""` = mails of no known account) with an id below `before`."""
-        sql = "SELECT id, body FROM events WHERE site=? AND id<? AND received_at>=? ORDER BY id DESC LIMIT ?"
-        with self._lock:
-            rows = self._connection.execute(sql, (site, before, since, limit)).fetchall()
+    def change_event(self, number: int, **changed: object) -> None:
+        """Set members of an event's body."""
+        with self._transaction() as connection:
+            row = connection.execute("SELECT body FROM events WHERE id=?", (number,)).fetchone()
+            if row:
+                body = canonical(json.loads(row[0]) | changed)
+                connection.execute("UPDATE events SET body=? WHERE id=?", (body, number))
+
+    def events(self, wanted: Wanted, limit: int) -> list[Json]:
+        """Newest first."""
+        rows = self.rows(f"SELECT id, body{_EVENTS} ORDER BY id DESC LIMIT ?", (*wanted.row(), limit))
         return [{"id": row[0], **json.loads(row[1])} for row in rows]
 
-    def count_events(self, site: str, since: str = "") -> int:
+    def count_events(self, wanted: Wanted) -> int:
+        """How many there are on all pages."""
+        return int(self.rows(f"SELECT count(*){_EVENTS}", wanted.row())[0][0])
+
+    def rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """A query."""
         with self._lock:
-            sql = "SELECT count(*) FROM events WHERE site=? AND received_at>=?"
-            return int(self._connection.execute(sql, (site, since)).fetchone()[0])
+            return self._connection.execute(sql, values).fetchall()
+
+    def execute(self, sql: str, values: tuple[object, ...]) -> None:
+        """One statement that writes."""
+        with self._transaction() as connection:
+            connection.execute(sql, values)
 
     def answer(self, client: str, key: str) -> tuple[str, Json] | None:
         """The request and answer kept under an idempotency key."""
-        with self._lock:
-            sql = "SELECT request, body FROM answers WHERE client=? AND key=?"
-            row = self._connection.execute(sql, (client, key)).fetchone()
-        return (row[0], json.loads(row[1])) if row else None
+        rows = self.rows("SELECT request, body FROM answers WHERE client=? AND key=?", (client, key))
+        return (rows[0][0], json.loads(rows[0][1])) if rows else None
 
     def keep_answer(self, client: str, key: str, request: str, body: Json) -> None:
-        with self._transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO answers VALUES (?,?,?,?)", (client, key, request, canonical(body))
-            )
+        self.execute(
+            "INSERT OR REPLACE INTO answers VALUES (?,?,?,?)", (client, key, request, canonical(body))
+        )
 
     def _select(self, sql: str, values: tuple[object, ...]) -> list[Stored]:
-        with self._lock:
-            rows = self._connection.execute(sql, values).fetchall()
-        return [_stored(row) for row in rows]
+        return [_stored(row) for row in self.rows(sql, values)]
 
 
 def _stored(row: tuple[Any, ...]) -> Stored:
