@@ -171,7 +171,9 @@ class Accepting:
         taken = {event.id for record in self.records for event in record.events}
         while True:
             fresh = [each for each in self.tester.events_after(baseline) if each.id not in taken]
-            mine = [each for each in fresh if _is_of(each, shot)] or [each for each in fresh if each.pin is None]
+            mine = [each for each in fresh if _is_of(each, shot)] or [
+                each for each in fresh if each.pin is None
+            ]
             if mine:
                 return min(mine, key=lambda each: each.id)
             if self.time.now() >= end:
@@ -180,7 +182,9 @@ class Accepting:
 
     def _at_once(self, baseline: int) -> None:
         """Two pins at a time give two mails (row 13): a minimum interval would swallow one of them."""
-        pair = [each.shot for each in self.records if each.events and not self.trigger.seconds_for(each.shot)][:2]
+        pair = [
+            each.shot for each in self.records if each.events and not self.trigger.seconds_for(each.shot)
+        ][:2]
         if len(pair) < 2 or pair[0].pin == pair[1].pin:
             return
         last = max((each.id for each in self.tester.events_after(baseline)), default=baseline)
@@ -196,7 +200,11 @@ class Accepting:
         self.extra.append(
             (
                 "two-at-once",
-                Found(State.FAIL, f"of {names}, fired together, there is no mail for {', '.join(missing)}", _INTERVAL)
+                Found(
+                    State.FAIL,
+                    f"of {names}, fired together, there is no mail for {', '.join(missing)}",
+                    _INTERVAL,
+                )
                 if missing
                 else Found(State.PASS, f"{names} fired together gave two mails"),
             )
@@ -237,13 +245,17 @@ class Accepting:
         found += self.extra
         if stays:
             names = ", ".join(still_to_come(self.records)) or "the portal did not close it"
-            found.append(("window", Found(State.WARN, f"the test window stays open until {stays}: {names}", _STAYS)))
+            found.append(
+                ("window", Found(State.WARN, f"the test window stays open until {stays}: {names}", _STAYS))
+            )
         else:
             found.append(("window", Found(State.PASS, "the test window is closed")))
         results = tuple(
             Result(self.site.name, check, _TITLES[check], _REFS[check], "site", one) for check, one in found
         )
-        return Acceptance(self.site.name, self.run, began, self.time.now(), tuple(self.records), results, stays)
+        return Acceptance(
+            self.site.name, self.run, began, self.time.now(), tuple(self.records), results, stays
+        )
 
 
 _TITLES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,15 +15,17 @@ from ivn_provision.drivers.xprotect_e.agent_link import Answer, Step
 from ivn_provision.drivers.xprotect_e.camera_images import CameraImage, images_of, images_step, why_not
 from ivn_provision.drivers.xprotect_e.driver import XProtectReader
 from ivn_provision.drivers.xprotect_e.image_server import Login
-from ivn_provision.drivers.xprotect_e.smtp_probe import SmtpDialogue, smtp_dialogue, smtp_step
+from ivn_provision.drivers.xprotect_e.smtp_probe import Mailbox, SmtpDialogue, smtp_dialogue, smtp_step
 from ivn_provision.drivers.xprotect_e.store import bare
 from ivn_provision.errors import IvnError, SecretError
 from ivn_provision.model.resource import Resource
-from ivn_provision.run.events import Event, Observer, Step as Doing
+from ivn_provision.run.events import Event, Observer
+from ivn_provision.run.events import Step as Doing
 from ivn_provision.run.planning import Vouched, plan_site
 from ivn_provision.run.side_by_side import guarded, side_by_side
 from ivn_provision.run.targets import Opener
 from ivn_provision.spec.site import Computed, Site
+from ivn_provision.transports.winrm_settings import is_loopback
 from ivn_provision.verify.checks import CHECKS
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.registry import run
@@ -77,7 +79,8 @@ class _Gathering:
 
     def evidence(self) -> Evidence:
         """The portal first: it knows the address that mails go to. Then all else, side by side."""
-        computed = self._try("portal", self._computed, {})
+        nothing: Mapping[str, str] = {}
+        computed = self._try("portal", self._computed, nothing)
         with ThreadPoolExecutor(max_workers=3) as pool:
             recorder = pool.submit(self._try, "nvr", lambda: self._recorder(computed), None)
             seen = pool.submit(self._try, "connectivity", self._connectivity, None)
@@ -150,20 +153,16 @@ class _Gathering:
             self.missing["smtp"] = "the address that the portal generates is not known"
             return None
         try:
-            password = self.opener.secret(server.password).reveal() if server.password else ""
+            password = self.opener.secret(server.password) if server.password else None
         except SecretError as error:
             self.missing["smtp"] = error.summary
             return None
-        return smtp_step(
-            host=server.host,
-            port=server.port,
-            security=server.security,
-            username=server.username or "",
-            password=password,
-            sender=sender,
-            recipients=recipients,
-            timeout_seconds=SMTP_SECONDS,
+        mailbox = Mailbox(
+            server.host, server.port, server.security, sender, recipients, server.username or "", password
         )
+        # the lab's own certificate is trusted by no Windows
+        in_lab = self.site.nvr is not None and is_loopback(self.site.nvr.connect.host)
+        return smtp_step(mailbox, SMTP_SECONDS, trust_any=in_lab)
 
     def _portals_login(self) -> Login | None:
         """The account that the portal logs in with."""
@@ -178,7 +177,9 @@ class _Gathering:
             self.missing["images"] = error.summary
             return None
         if not login.is_sent:
-            self.missing["images"] = "user or password is not plain ASCII: how the recorder reads it is unknown"
+            self.missing["images"] = (
+                "user or password is not plain ASCII: how the recorder reads it is unknown"
+            )
             return None
         return login
 
@@ -186,13 +187,15 @@ class _Gathering:
         if self.site.portal is None:
             self.missing["connectivity"] = "the site file declares no portal"
             return None
-        return self.opener.testing(self.site).connectivity()
+        with closing(self.opener.testing(self.site)) as testing:
+            return testing.connectivity()
 
     def _events(self) -> tuple[PortalEvent, ...]:
         if self.site.portal is None:
             self.missing["events"] = "the site file declares no portal"
             return ()
-        return self.opener.testing(self.site).newest_events()
+        with closing(self.opener.testing(self.site)) as testing:
+            return testing.newest_events()
 
     def _dialogue(self, nvr: XProtectReader | None) -> SmtpDialogue | None:
         answer = _answer(nvr, "smtp")

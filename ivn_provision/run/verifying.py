@@ -65,9 +65,7 @@ class Verifying:
                 next_step="declare portal.pins (and acceptance.pins, where not all are to be fired)",
             )
         port = (site.nvr.services.event_server_port if site.nvr.services else None) or EVENT_PORT
-        trigger = RecorderTrigger(
-            self.opener.link(site.nvr), port, self.ask, self.hardware_seconds
-        )
+        trigger = RecorderTrigger(self.opener.link(site.nvr), port, self.ask, self.hardware_seconds)
         return Accepting(
             site=site,
             run=f"{self.opener.run_id}-{site.name}",

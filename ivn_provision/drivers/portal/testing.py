@@ -104,6 +104,12 @@ class PortalTesting:
                 return tuple(reversed(found))
         raise self._off(f"more than {MOST_PAGES * PAGE_SIZE} events came after event {event}")
 
+    def newest_events(self) -> tuple[PortalEvent, ...]:
+        """The newest PAGE_SIZE events of the site, newest first."""
+        page = self._page(0, PAGE_SIZE, "")
+        self._check_order(page, 0, [])
+        return page.events
+
     def latest_event_id(self) -> int:
         """The id of the newest event, 0 if there is none: what comes later has a greater one."""
         page = self._page(0, 1, "")

@@ -109,7 +109,7 @@ def _matches(each: Json, windows: Windows, port: int, seconds: int) -> list[str]
         raise bad_arguments() from error
     if matcher.groups < 1:
         raise bad_arguments()
-    asked = {"port": port, "method": "GET", "headers": {}, "body": "", "max_bytes": 4194304}
+    asked: dict[str, Json] = {"port": port, "method": "GET", "headers": {}, "body": "", "max_bytes": 4194304}
     answer = http({**each, **asked, "timeout_seconds": seconds}, windows)
     if answer["status"] != 200:
         raise AgentRefusal("check_failed", f"the status is {answer['status']}, not 200")

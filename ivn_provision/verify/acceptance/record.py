@@ -78,12 +78,20 @@ def judged(record: Record, terms: Terms) -> tuple[Found, ...]:
     if record.skipped:
         return (Found(State.SKIPPED, record.skipped, subject=name),)
     if record.error:
-        return (Found(State.FAIL, record.error, "look at the recorder and the portal, then run it again", name),)
+        return (
+            Found(State.FAIL, record.error, "look at the recorder and the portal, then run it again", name),
+        )
     found = [*_arrival(record, terms), *_mail(record), *_event(record, terms), *_clip(record)]
     if any(each.state is not State.PASS for each in found):
         return tuple(found)
     latency = record.latency_seconds or 0.0
-    return (Found(State.PASS, f"one mail after {latency:.1f} s, camera {record.shot.camera}, {_pictures(record)}", subject=name),)
+    return (
+        Found(
+            State.PASS,
+            f"one mail after {latency:.1f} s, camera {record.shot.camera}, {_pictures(record)}",
+            subject=name,
+        ),
+    )
 
 
 def _arrival(record: Record, terms: Terms) -> Iterator[Found]:
@@ -148,9 +156,16 @@ def _release(record: Record, event: PortalEvent, terms: Terms) -> Iterator[Found
     status = event.release.status if event.release else "not known"
     if record.shot.event_type == "entry_delay" and terms.entry_delay_seconds:
         if status not in {"held", "released", "cancelled"}:
-            yield Found(State.FAIL, "the portal did not hold the entry delay", "see portal-pins and portal-site", name)
+            yield Found(
+                State.FAIL, "the portal did not hold the entry delay", "see portal-pins and portal-site", name
+            )
         elif (wrong := _held_for(event, terms.entry_delay_seconds)) is not None:
-            yield Found(State.FAIL, f"held for {wrong:g} s, declared are {terms.entry_delay_seconds} s", "see portal-site", name)
+            yield Found(
+                State.FAIL,
+                f"held for {wrong:g} s, declared are {terms.entry_delay_seconds} s",
+                "see portal-site",
+                name,
+            )
     elif status != "immediate":
         yield Found(State.FAIL, f"the portal did not hand it on at once: {status}", "see portal-pins", name)
 
@@ -171,7 +186,9 @@ def _clip(record: Record) -> Iterator[Found]:
         yield Found(State.INCONCLUSIVE, "the portal shows no clip", "look at the event in the portal", name)
     for clip in clips:
         if clip.status == "pending":
-            yield Found(State.INCONCLUSIVE, "the clip was not ready in time", "look at the event in the portal", name)
+            yield Found(
+                State.INCONCLUSIVE, "the clip was not ready in time", "look at the event in the portal", name
+            )
         elif clip.status != "ready":
             yield Found(
                 State.FAIL,
@@ -183,10 +200,21 @@ def _clip(record: Record) -> Iterator[Found]:
 
 def _pictures(record: Record) -> str:
     clips = record.events[0].clips if record.events else ()
-    seconds = next((f"{each.pre:g} s before and {each.post:g} s after" for each in clips if each.pre is not None and each.post is not None), "")
+    seconds = next(
+        (
+            f"{each.pre:g} s before and {each.post:g} s after"
+            for each in clips
+            if each.pre is not None and each.post is not None
+        ),
+        "",
+    )
     return f"clip ready: {seconds}" if seconds else "clip ready"
 
 
 def still_to_come(records: Sequence[Record]) -> tuple[str, ...]:
     """Pins that were fired and of which nothing came: their mails may still be on the way."""
-    return tuple(each.shot.name for each in records if each.fired_at is not None and not each.events and not each.skipped)
+    return tuple(
+        each.shot.name
+        for each in records
+        if each.fired_at is not None and not each.events and not each.skipped
+    )

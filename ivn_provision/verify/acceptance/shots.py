@@ -42,7 +42,8 @@ def _is_chosen(shot: Shot, chosen: tuple[str, ...]) -> bool:
 
 def _shot(site: Site, pin: Pin) -> Shot:
     event = next(
-        (each for each in site.hardware_events or () if pin.source == "hardware" and each.pin == pin.pin), None
+        (each for each in site.hardware_events or () if pin.source == "hardware" and each.pin == pin.pin),
+        None,
     )
     camera = next((each for each in site.cameras or () if event and each.number == event.camera), None)
     return Shot(

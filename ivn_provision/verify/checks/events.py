@@ -39,18 +39,14 @@ def event_names(evidence: Evidence) -> Iterator[Found]:
 )
 def event_rules(evidence: Evidence) -> Iterator[Found]:
     """Rule Match on the event's own name; with Search `1 S` would also hear `11 S`."""
-    found = [
-        *drifted(evidence, "generic_event", "another text would fire it, or none", _RULE, whole=False)
-    ]
+    found = [*drifted(evidence, "generic_event", "another text would fire it, or none", _RULE, whole=False)]
     yield from as_declared(evidence, ("generic_event",), "rules of generic events", found)
 
 
 @check("event-recording", title="Every alarm input starts recording", target="nvr", refs=("R-32",))
 def event_recording(evidence: Evidence) -> Iterator[Found]:
     """On all cameras."""
-    found = [
-        *drifted(evidence, "hardware_event", "the alarm would have no video", ("record",), whole=False)
-    ]
+    found = [*drifted(evidence, "hardware_event", "the alarm would have no video", ("record",), whole=False)]
     yield from as_declared(evidence, ("hardware_event",), "recording by events", found)
 
 

@@ -32,7 +32,9 @@ _STAGES = {
 def mail_template(evidence: Evidence) -> Iterator[Found]:
     """Subject and body to the letter: the portal reads the mail by its lines."""
     found = [
-        *drifted(evidence, "mail_message", "the portal could not read the mail", ("subject", "body"), whole=False)
+        *drifted(
+            evidence, "mail_message", "the portal could not read the mail", ("subject", "body"), whole=False
+        )
     ]
     yield from as_declared(evidence, ("mail_message",), "template", found)
 
@@ -89,11 +91,11 @@ def _judged(dialogue: SmtpDialogue) -> Found:
     failure = dialogue.failed
     if failure is None:
         return passed(f"{dialogue.address} takes mail for the declared recipients")
-    said = f"{failure.stage}: {failure.code or ''} {failure.text}".replace("  ", " ")
-    if failure.stage == "auth" and not failure.code:
+    said = f"{failure.name}: {failure.code or ''} {failure.text}".replace("  ", " ")
+    if failure.name == "auth" and not failure.code:
         # the agent itself would not send the password
         return warned(
             f"the login was not tried: {failure.text}",
             "whether XProtect checks the certificate is not known; `ivn-provision verify` shows whether mails come",
         )
-    return failed(said, _STAGES.get(failure.stage, "compare with the worksheet (R-45)"))
+    return failed(said, _STAGES.get(failure.name, "compare with the worksheet (R-45)"))

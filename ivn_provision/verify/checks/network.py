@@ -13,13 +13,23 @@ from ivn_provision.verify.result import Found, failed, passed, skipped, unknown,
 _FORWARD = "forward the port on the router to the recorder's fixed address (R-07, R-08), then look again"
 
 
-@check("web-port", title="The portal reaches the recorder's web port", target="network", refs=("R-09", "R-76", "row 25", "row 26"))
+@check(
+    "web-port",
+    title="The portal reaches the recorder's web port",
+    target="network",
+    refs=("R-09", "R-76", "row 25", "row 26"),
+)
 def web_port(evidence: Evidence) -> Iterator[Found]:
     """Tried by the portal: a test on the site's own network would not show the router's forwarding."""
     yield _reached(evidence, "web", "web_server_port")
 
 
-@check("event-port", title="The portal reaches the event port", target="network", refs=("R-12", "row 25", "row 29"))
+@check(
+    "event-port",
+    title="The portal reaches the event port",
+    target="network",
+    refs=("R-12", "row 25", "row 29"),
+)
 def event_port(evidence: Evidence) -> Iterator[Found]:
     """Soft triggers come this way. Tried by the portal: connected and closed, nothing is sent."""
     if not evidence.site.generic_events:
@@ -45,7 +55,12 @@ def event_port_closed(evidence: Evidence) -> Iterator[Found]:
         yield passed(f"a stranger is turned away ({seen.stranger_event_port.status})")
 
 
-@check("egress-address", title="Mails come from the declared address", target="network", refs=("R-09", "R-10", "row 24"))
+@check(
+    "egress-address",
+    title="Mails come from the declared address",
+    target="network",
+    refs=("R-09", "R-10", "row 24"),
+)
 def egress_address(evidence: Evidence) -> Iterator[Found]:
     """The address that the newest mail came from is the one that the portal goes back to for video."""
     device = evidence.site.portal.device if evidence.site.portal else None
@@ -57,7 +72,9 @@ def egress_address(evidence: Evidence) -> Iterator[Found]:
         yield unknown("no mail of the site is known yet", "`ivn-provision verify` makes some")
     elif event.peer == device.location_address:
         yield passed(f"the mail of {moment(event.received_at)} came from {event.peer}")
-    elif not device.location_address.replace(".", "").replace(":", "").isalnum() or not _is_address(device.location_address):
+    elif not device.location_address.replace(".", "").replace(":", "").isalnum() or not _is_address(
+        device.location_address
+    ):
         yield unknown(f"the mail of {moment(event.received_at)} came from {event.peer}; a name is declared")
     else:
         yield failed(
@@ -66,21 +83,33 @@ def egress_address(evidence: Evidence) -> Iterator[Found]:
         )
 
 
-@check("server-access", title="Access and ports of the recorder are as declared", target="nvr", refs=("R-16", "row 27", "row 41"))
+@check(
+    "server-access",
+    title="Access and ports of the recorder are as declared",
+    target="nvr",
+    refs=("R-16", "row 27", "row 41"),
+)
 def server_access(evidence: Evidence) -> Iterator[Found]:
     """Local and Internet port, Internet access, and how many clients may log in at a time (default 10)."""
     found = [*drifted(evidence, "server_access", "the portal could not log in")]
     yield from as_declared(evidence, ("server_access",), "server access", found)
 
 
-@check("service-ports", title="The registered service ports are as declared", target="nvr", refs=("R-14", "R-15", "row 28"))
+@check(
+    "service-ports",
+    title="The registered service ports are as declared",
+    target="nvr",
+    refs=("R-14", "R-15", "row 28"),
+)
 def service_ports(evidence: Evidence) -> Iterator[Found]:
     """Event Server and Log Server ports."""
     found = [*drifted(evidence, "services", "soft triggers would go to another port")]
     yield from as_declared(evidence, ("services",), "service ports", found)
 
 
-@check("listeners", title="The recorder listens, and its firewall lets in", target="nvr", refs=("R-08", "row 25"))
+@check(
+    "listeners", title="The recorder listens, and its firewall lets in", target="nvr", refs=("R-08", "row 25")
+)
 def listeners(evidence: Evidence) -> Iterator[Found]:
     """As declared in `nvr.windows`: who listens on the ports, and rules of the Windows firewall."""
     found = [
@@ -88,7 +117,9 @@ def listeners(evidence: Evidence) -> Iterator[Found]:
         *drifted(evidence, "firewall_rule", "nobody could connect"),
         *drifted(evidence, "windows", "nobody could connect", ("blocking_rules",), whole=False),
     ]
-    yield from as_declared(evidence, ("listening_port", "firewall_rule"), "listeners and firewall rules", found)
+    yield from as_declared(
+        evidence, ("listening_port", "firewall_rule"), "listeners and firewall rules", found
+    )
 
 
 def _reached(evidence: Evidence, which: str, field: str) -> Found:
@@ -130,6 +161,8 @@ def clients(evidence: Evidence) -> Iterator[Found]:
     elif not evidence.images:
         yield unknown(evidence.missing.get("images", "no login was tried"))
     else:
-        yield warned("no camera could be asked", "see camera-picture") if not any(
-            each.connected for each in evidence.images.values()
-        ) else passed("a client more was let in")
+        yield (
+            warned("no camera could be asked", "see camera-picture")
+            if not any(each.connected for each in evidence.images.values())
+            else passed("a client more was let in")
+        )

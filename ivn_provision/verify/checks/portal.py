@@ -13,21 +13,36 @@ from ivn_provision.verify.result import Found, State, passed, skipped, unknown, 
 SILENT_DAYS = 90
 
 
-@check("portal-site", title="The portal's site is as declared", target="portal", refs=("R-73", "R-80", "row 36", "row 37", "row 39"))
+@check(
+    "portal-site",
+    title="The portal's site is as declared",
+    target="portal",
+    refs=("R-73", "R-80", "row 36", "row 37", "row 39"),
+)
 def portal_site(evidence: Evidence) -> Iterator[Found]:
     """Address, time zone, entry delay, clip and station."""
     found = [*drifted(evidence, "site", "the portal would treat alarms otherwise")]
     yield from as_declared(evidence, ("site",), "portal site", found)
 
 
-@check("portal-device", title="The portal's device is as declared", target="portal", refs=("R-37", "R-75", "R-76", "row 21", "row 27"))
+@check(
+    "portal-device",
+    title="The portal's device is as declared",
+    target="portal",
+    refs=("R-37", "R-75", "R-76", "row 21", "row 27"),
+)
 def portal_device(evidence: Evidence) -> Iterator[Found]:
     """Make, model, ports, account and password."""
     found = [*drifted(evidence, "device", "the portal could not fetch video")]
     yield from as_declared(evidence, ("device",), "portal device", found)
 
 
-@check("portal-pins", title="The portal's pins are as declared", target="portal", refs=("R-63", "R-79", "R-81", "row 33", "row 34"))
+@check(
+    "portal-pins",
+    title="The portal's pins are as declared",
+    target="portal",
+    refs=("R-63", "R-79", "R-81", "row 33", "row 34"),
+)
 def portal_pins(evidence: Evidence) -> Iterator[Found]:
     """Each with its camera and event type, and none too many."""
     found = [*drifted(evidence, "pin", "the alarm would show another door, or none")]
@@ -37,7 +52,11 @@ def portal_pins(evidence: Evidence) -> Iterator[Found]:
 @check("dormant-pins", title="No pin has been silent for long", target="portal", refs=("row 43",))
 def dormant_pins(evidence: Evidence) -> Iterator[Found]:
     """Tests count: a pin of which nothing came for 90 days may be dead, and nobody knows."""
-    pins = [(each.pin, each.source) for each in (evidence.site.portal.pins or ())] if evidence.site.portal else []
+    pins = (
+        [(each.pin, each.source) for each in (evidence.site.portal.pins or ())]
+        if evidence.site.portal
+        else []
+    )
     if not pins:
         yield skipped("the site file declares no pins")
         return
@@ -68,7 +87,9 @@ _TEST = "`ivn-provision verify` fires it in a test window"
 def test_mode(evidence: Evidence) -> Iterator[Found]:
     """While it is, no alarm is handed on."""
     if evidence.test_until:
-        yield warned(f"the site is on test until {evidence.test_until}", "alarms are not handed on until then")
+        yield warned(
+            f"the site is on test until {evidence.test_until}", "alarms are not handed on until then"
+        )
     elif "portal" in evidence.missing:
         yield unknown(evidence.missing["portal"])
     else:

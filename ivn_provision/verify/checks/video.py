@@ -27,7 +27,9 @@ def camera_names(evidence: Evidence) -> Iterator[Found]:
     yield from as_declared(evidence, ("camera",), "cameras", found)
 
 
-@check("recording", title="Every camera records around an alarm", target="nvr", refs=("R-29", "R-31", "row 17"))
+@check(
+    "recording", title="Every camera records around an alarm", target="nvr", refs=("R-29", "R-31", "row 17")
+)
 def recording(evidence: Evidence) -> Iterator[Found]:
     """Enabled, and recording always, or by event with a pre-buffer as long as the clip's beginning."""
     found = [*drifted(evidence, "camera", "the clip would be empty or short", _RECORDING, whole=False)]
@@ -38,9 +40,7 @@ def recording(evidence: Evidence) -> Iterator[Found]:
 def codec(evidence: Evidence) -> Iterator[Found]:
     """MJPEG by the manual, which gives no reason: so a difference warns."""
     found = [
-        *drifted(
-            evidence, "camera", "the portal may not show it", _PICTURE, whole=False, state=State.WARN
-        )
+        *drifted(evidence, "camera", "the portal may not show it", _PICTURE, whole=False, state=State.WARN)
     ]
     yield from as_declared(evidence, ("camera",), "video settings", found)
 
@@ -68,15 +68,22 @@ def portal_login(evidence: Evidence) -> Iterator[Found]:
         yield unknown(evidence.missing.get("nvr", f"the image server did not answer for {name}"))
     seen = evidence.connectivity
     if seen is not None and seen.login in {"ok", "refused"} and name:
-        yield passed("the portal itself logs in", "portal") if seen.login == "ok" else failed(
-            "the recorder refuses the portal's own login", _SAME, "portal"
+        yield (
+            passed("the portal itself logs in", "portal")
+            if seen.login == "ok"
+            else failed("the recorder refuses the portal's own login", _SAME, "portal")
         )
 
 
 _SAME = "user and password must be the same on the recorder, in the portal and in the site file (R-36, R-37)"
 
 
-@check("user-rights", title="The portal's account may do what it must", target="nvr", refs=("R-35", "R-37", "row 22"))
+@check(
+    "user-rights",
+    title="The portal's account may do what it must",
+    target="nvr",
+    refs=("R-35", "R-37", "row 22"),
+)
 def user_rights(evidence: Evidence) -> Iterator[Found]:
     """Live, Events, Playback, AVI/JPEG export: the manual says an administrator account."""
     found = [*drifted(evidence, "user", "the portal could not fetch video")]
