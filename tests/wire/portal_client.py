@@ -53,11 +53,9 @@ def authorised(lab: Lab, scope: str = "") -> httpx.Client:
     return client
 
 
-def open_window(
-    client: httpx.Client, *, minutes: float = 30, key: str = "window", **more: str
-) -> httpx.Response:
-    """Open a test session of harbor-marina."""
-    until = (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
+def open_window(client: httpx.Client, *, key: str = "window", **more: str) -> httpx.Response:
+    """Open a test session of harbor-marina, for half an hour."""
+    until = (datetime.now(UTC) + timedelta(minutes=30)).isoformat()
     body = {"run": "r-1", "until": until, "reason": "acceptance"} | more
     return client.post(HARBOR + "/test-sessions", json=body, headers={"Idempotency-Key": key})
 

@@ -311,8 +311,9 @@ def _optional_time(node: Node) -> datetime | None:
 
 
 def _time(node: Node) -> datetime:
+    text = node.text()
     try:
-        return moment_of(node.text()).astimezone(UTC)
+        return moment_of(text).astimezone(UTC)
     except (ValueError, OverflowError):
         node.wrong("is not a time")
 

@@ -15,7 +15,7 @@ from ivn_provision.lab.portal.problems import Problem
 _INSTEAD = ("hang", "html", "http_429", "http_500", "http_503", "reset", "truncate")
 """Faults in the place of an answer, before anything is done."""
 _AFTER_COMMIT = ("http_500_after_commit", "hang_after_commit")
-"""A write of an object is made, and then answered so; leases and reads are spared."""
+"""A write of an object or test session is made, and then answered so; leases and reads are spared."""
 _INSIDE = (
     "clips-fail",
     "event-port-closed",
@@ -160,6 +160,8 @@ class FrontDoor:
 
 
 def _writes_object(scope: Scope) -> bool:
+    if scope["method"] == "POST":
+        return "/test-sessions" in scope["path"]
     return scope["method"] in {"PUT", "DELETE"} and not scope["path"].endswith("/lease")
 
 
