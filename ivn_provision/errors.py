@@ -10,7 +10,8 @@
     ├── StateError                exit 1    a journal, snapshot or key below .ivn is missing or damaged
     ├── Interrupted               exit 130  a person stopped the run; the journal says how far it came
     ├── PersonNeeded              exit 4    only a person can go on
-    │   └── ProofFailed           exit 4    the re-read after an apply was not as declared
+    │   ├── ProofFailed           exit 4    the re-read after an apply was not as declared
+    │   └── AcceptanceFailed      exit 4    an alarm that was fired did not arrive as it should
     ├── PartlyApplied             exit 3    some changes were made, the rest not
     ├── LabError                  exit 1    the embedded lab cannot do that
     └── TargetError               exit 1    a live system; names site, target and endpoint
@@ -99,6 +100,10 @@ class PersonNeeded(IvnError):
 
 class ProofFailed(PersonNeeded):
     """The independent re-read after an apply still differs from what is declared."""
+
+
+class AcceptanceFailed(PersonNeeded):
+    """The site is as declared, and its alarms do not arrive as they should."""
 
 
 class PartlyApplied(IvnError):

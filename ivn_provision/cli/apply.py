@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ivn_provision.cli.guarding import guard_options, select_options
+from ivn_provision.cli.hardware import hardware_options
 from ivn_provision.cli.shared import (
     echo,
     errors_by_site,
@@ -50,6 +51,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Edit files of a real recorder, which the vendor does not document.",
 )
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Fire every pin after the proof, as `verify` does; if an alarm does not arrive, put the site back.",
+)
+@hardware_options
 @guard_options
 @select_options
 def command(
@@ -107,16 +114,24 @@ def run_apply(
     from ivn_provision.cli.guarding import guards_of
     from ivn_provision.cli.interrupts import interrupts
     from ivn_provision.cli.progress import progress
+    from ivn_provision.cli.verify import accept_of
     from ivn_provision.run.engine import apply_sites
 
+    options = dict(guarding)
+    no_test = {"verify": False, "hardware": "skip", "hardware_wait": "2m"}
+    testing: dict[str, Any] = {name: options.pop(name, value) for name, value in no_test.items()}
     with interrupts() as stop:
-        guards = guards_of(sites, command=command, stopping=stop.stopping, saved=saved, **guarding)
 
         def ask(plan: SitePlan) -> bool:
             with stop.asking():
                 return _ask(plan)
 
-        with progress(len(sites), live=not asks) as observer:
+        live = not asks and testing["hardware"] == "skip"
+        with progress(len(sites), live=live) as observer:
+            accept = accept_of(opened, observer, stop.stopping, **testing)
+            guards = guards_of(
+                sites, command=command, stopping=stop.stopping, saved=saved, accept=accept, **options
+            )
             return apply_sites(sites, opened, observer, ask if asks else None, attest, guards=guards)
 
 
@@ -184,6 +199,7 @@ def _show(outcomes: Sequence[SiteOutcome], *, shown: bool) -> None:
 def apply_document(outcomes: Sequence[SiteOutcome]) -> dict[str, object]:
     """The report of an apply for programs."""
     from ivn_provision.plan.plan_json import to_json
+    from ivn_provision.report.acceptance_json import acceptance_json
     from ivn_provision.report.errors_text import error_json
 
     stamp = now()
@@ -197,6 +213,7 @@ def apply_document(outcomes: Sequence[SiteOutcome]) -> dict[str, object]:
             for one in each.outcomes
         ],
         "proof": to_json(proofs, timestamp=stamp),
+        "acceptances": [acceptance_json(each.acceptance) for each in outcomes if each.acceptance is not None],
         "runs": {each.site: each.run for each in outcomes if each.run},
         "pending": {each.site: each.pending_until for each in outcomes if each.pending_until},
         "errors": [error_json(each.error, each.site) for each in outcomes if each.error is not None],

@@ -16,6 +16,7 @@ import click
 from ivn_provision.errors import UsageProblem
 
 if TYPE_CHECKING:
+    from ivn_provision.run.accepting import Acceptance
     from ivn_provision.run.guards import Guards
     from ivn_provision.run.saved_plan import SavedPlan
     from ivn_provision.run.state import StateFolder
@@ -123,6 +124,7 @@ def guards_of(
     targets: Sequence[str] = (),
     excludes: Sequence[str] = (),
     saved: SavedPlan | None = None,
+    accept: Callable[[Site], Acceptance] | None = None,
 ) -> Guards:
     """The guards of a run. Raises UsageProblem."""
     from ivn_provision.plan.limits import parse_allowances
@@ -152,6 +154,7 @@ def guards_of(
         saved=saved,
         fleet_size=fleet_size(folder),
         stopping=stopping,
+        accept=accept,
     )
 
 

@@ -41,6 +41,8 @@ class PlainLines:
         Step.WRITTEN: "written",
         Step.PROVING: "reading again, for the proof",
         Step.REVERTING: "putting back what was written",
+        Step.FIRING: "fires",
+        Step.ARRIVED: "has arrived:",
     }
 
     def notify(self, event: Event) -> None:
@@ -48,6 +50,8 @@ class PlainLines:
             return
         count = len(event.addresses)
         what = f" {count} object{'' if count == 1 else 's'} on {event.target}" if count else ""
+        if event.step in {Step.FIRING, Step.ARRIVED}:
+            what = f" {event.text}"
         click.echo(f"{event.site}: {self._words[event.step]}{what}", err=True)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ivn_provision.cli.hardware import hardware_options
 from ivn_provision.cli.shared import deadline_option, echo, exit_code, opener, show_errors, sites_option
 from ivn_provision.errors import UsageProblem
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @deadline_option
 @click.option("--unsupported-file-edit", "file_edits", is_flag=True, help="As for apply.")
+@hardware_options
 def command(
     *,
     run: str,
@@ -37,6 +39,8 @@ def command(
     form: str,
     deadline: float,
     file_edits: bool,
+    hardware: str,
+    hardware_wait: str,
 ) -> None:
     """Finish or revert RUN, which broke off, on its sites (or the SITEs named).
 
@@ -52,7 +56,16 @@ def command(
     way = Way.FINISH if finish else Way.REVERT if revert else None
     journal = Journal.reopen(state_folder(), run, utc_now)
     try:
-        outcomes = _resumed(journal, names, folder, way, deadline, file_edits=file_edits)
+        outcomes = _resumed(
+            journal,
+            names,
+            folder,
+            way,
+            deadline,
+            file_edits=file_edits,
+            hardware=hardware,
+            hardware_wait=hardware_wait,
+        )
     finally:
         journal.close()
     if form == "json":
@@ -74,18 +87,25 @@ def _resumed(
     deadline: float,
     *,
     file_edits: bool,
+    hardware: str,
+    hardware_wait: str,
 ) -> tuple[SiteOutcome, ...]:
     from ivn_provision.cli.guarding import guards_of
     from ivn_provision.cli.interrupts import interrupts
     from ivn_provision.cli.progress import progress
-    from ivn_provision.run.resuming import as_the_run, chosen_sites, resume_sites
+    from ivn_provision.cli.verify import accept_of
+    from ivn_provision.run.resuming import as_the_run, chosen_sites, resume_sites, was_to_verify
     from ivn_provision.spec.fleet import find_site
 
     sites = tuple(find_site(folder, name) for name in chosen_sites(journal, names))
     opened = opener(deadline, sites)
     opened.run_id, opened.file_edits = journal.run, file_edits
     with interrupts() as stop, progress(len(sites)) as observer:
-        guards = guards_of(sites, command="resume", stopping=stop.stopping)
+        verify = was_to_verify(journal)
+        accept = accept_of(
+            opened, observer, stop.stopping, verify=verify, hardware=hardware, hardware_wait=hardware_wait
+        )
+        guards = guards_of(sites, command="resume", stopping=stop.stopping, accept=accept)
         return resume_sites(sites, opened, observer, as_the_run(guards, journal), journal, way=way)
 
 

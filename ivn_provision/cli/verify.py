@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ivn_provision.cli.guarding import seconds_of
+from ivn_provision.cli.hardware import ask_of, hardware_options
 from ivn_provision.cli.shared import (
     deadline_option,
     echo,
@@ -23,35 +23,22 @@ from ivn_provision.cli.shared import (
     show_errors,
     sites_option,
 )
-from ivn_provision.errors import UsageProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ivn_provision.run.accepting import Acceptance
     from ivn_provision.run.events import Observer
     from ivn_provision.run.targets import Opener
     from ivn_provision.run.triggers import Ask
     from ivn_provision.run.verifying import Verifying
-    from ivn_provision.verify.acceptance.shots import Shot
+    from ivn_provision.spec.site import Site
 
 
 @click.command("verify")
 @click.argument("names", nargs=-1, required=True, metavar="SITE...")
 @sites_option
-@click.option(
-    "--hardware",
-    type=click.Choice(["skip", "ask", "wait"]),
-    default="skip",
-    show_default=True,
-    help="Inputs are tripped by a person: ask at the terminal, or wait for each without asking.",
-)
-@click.option(
-    "--hardware-wait",
-    metavar="DURATION",
-    default="2m",
-    show_default=True,
-    help="How long a person may take for each input (60s to 30m).",
-)
+@hardware_options
 @click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text")
 @deadline_option
 def command(
@@ -78,7 +65,7 @@ def command(
     sites = load_sites(folder, names)
     seconds = seconds_of(hardware_wait, "--hardware-wait")
     with interrupts() as stop, progress(len(sites), live=hardware == "skip") as observer:
-        ask = _ask_of(hardware, stop.stopping)
+        ask = ask_of(hardware)
         verifying = verifying_of(
             opener(deadline, sites), observer, stop.stopping, ask=ask, hardware_seconds=seconds
         )
@@ -116,23 +103,17 @@ def verifying_of(
     )
 
 
-def _ask_of(hardware: str, stopping: Callable[[], bool]) -> Ask | None:
-    if hardware == "skip":
+def accept_of(
+    opened: Opener,
+    observer: Observer,
+    stopping: Callable[[], bool],
+    *,
+    verify: bool,
+    hardware: str,
+    hardware_wait: str,
+) -> Callable[[Site], Acceptance] | None:
+    """What tests the alarms of a site after its proof; None where that was not asked for."""
+    if not verify:
         return None
-    if hardware == "ask" and not sys.stdin.isatty():
-        raise UsageProblem(
-            "--hardware ask asks at a terminal, and there is none",
-            next_step="Give --hardware wait, and trip each input when its line appears.",
-        )
-    del stopping
-
-    def ask(shot: Shot) -> None:
-        where = f"input {shot.input} of {shot.device}" if shot.device else "its input"
-        label = f" ({shot.label})" if shot.label else ""
-        text = f"Trip {shot.name}{label} now: {where}, camera {shot.camera}"
-        if hardware == "ask":
-            click.prompt(f"{text}; press Enter when it is done", default="", show_default=False, err=True)
-        else:
-            click.echo(text, err=True)
-
-    return ask
+    seconds = seconds_of(hardware_wait, "--hardware-wait")
+    return verifying_of(opened, observer, stopping, ask=ask_of(hardware), hardware_seconds=seconds).site

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ivn_provision.plan.plan import Action, SitePlan, Standing
+from ivn_provision.report.acceptance_text import render_acceptance
 from ivn_provision.report.paint import Paint, safe
 from ivn_provision.run.outcomes import SiteOutcome
 
@@ -18,6 +19,8 @@ def render_outcome(outcome: SiteOutcome, paint: Paint) -> str:
         lines.append(_made(outcome, outcome.plan, paint))
     if outcome.proof is not None:
         lines.append(_proof(outcome.proof, paint))
+    if outcome.acceptance is not None:
+        lines.append(render_acceptance(outcome.acceptance, paint))
     if outcome.reverted:
         lines.append(f"{paint('Put back:', 'bold')} {safe(outcome.site)} is as it was before the run.")
     if outcome.pending_until:

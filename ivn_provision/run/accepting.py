@@ -83,6 +83,22 @@ class Acceptance:
         return State.PASS in states and not states & {State.FAIL, State.INCONCLUSIVE}
 
     @property
+    def is_good(self) -> bool:
+        """May a change stay that was tested so? At least one alarm arrived, and none failed."""
+        return not self.failed and any(
+            each.state is State.PASS and each.check == "pin" for each in self.results
+        )
+
+    @property
+    def why(self) -> str:
+        """The first thing that is wrong, in words."""
+        if not self.failed:
+            return "no pin could be fired"
+        first, more = self.failed[0], len(self.failed) - 1
+        text = f"{first.found.subject} {first.found.evidence}".strip()
+        return f"{text} (and {more} more)" if more else text
+
+    @property
     def failed(self) -> tuple[Result, ...]:
         return tuple(each for each in self.results if each.state is State.FAIL)
 

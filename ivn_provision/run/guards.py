@@ -12,7 +12,9 @@ from ivn_provision.run.state import StateFolder
 from ivn_provision.strict_json import Node
 
 if TYPE_CHECKING:
+    from ivn_provision.run.accepting import Acceptance
     from ivn_provision.run.saved_plan import SavedPlan
+    from ivn_provision.spec.site import Site
 
 
 class OnFailure(StrEnum):
@@ -32,7 +34,7 @@ class Guards:
     `owner` is `user@host`, `command` what was called, `revision` and `dirty` of the fleet's repository.
     `confirm_within` seconds after its first write a recorder reverts by itself, unless the run ends well before
     (0: never); with `hold` it stays armed after the proof, until a person confirms. `stopping` is asked
-    between steps.
+    between steps. `accept` tests the alarms of a site after its proof; None for no test.
     """
 
     state: StateFolder
@@ -50,6 +52,7 @@ class Guards:
     saved: SavedPlan | None = None
     fleet_size: int = 0
     stopping: Callable[[], bool] = lambda: False
+    accept: Callable[[Site], Acceptance] | None = None
 
     def as_of(self, begin: Node) -> Guards:
         """These with what the run that is resumed was given. `begin` is its first record. Raises WrongShape."""
@@ -68,6 +71,7 @@ class Guards:
         return {
             "confirm_within": self.confirm_within,
             "hold": self.hold,
+            "verify": self.accept is not None,
             "on_failure": self.on_failure.value,
             "allow": dict(self.allowances),
             "override": sorted(self.overrides),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ivn_provision.drivers.base import Outcome
 from ivn_provision.errors import IvnError
 from ivn_provision.plan.plan import SitePlan
+from ivn_provision.run.accepting import Acceptance
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class SiteOutcome:
     """`proof` is the plan of the re-read after an apply. `run` is the id of the journal that tells the rest.
 
     `reverted`: the apply failed, and all that it had written was put back. `pending_until` (RFC 3339): it is
-    proven, and the recorder reverts it then unless a person confirms.
+    proven, and the recorder reverts it then unless a person confirms. `acceptance`: its alarms were tested.
     """
 
     site: str
@@ -26,3 +27,4 @@ class SiteOutcome:
     run: str = ""
     reverted: bool = False
     pending_until: str = ""
+    acceptance: Acceptance | None = None

@@ -221,6 +221,13 @@ def as_the_run(guards: Guards, journal: Journal) -> Guards:
         ) from error
 
 
+def was_to_verify(journal: Journal) -> bool:
+    """Was the run to test the alarms of its sites (--verify)? An older journal does not say."""
+    options = Node(journal.records[0].data).find("options") if journal.records else None
+    asked = options.find("verify") if options is not None else None
+    return asked is not None and asked.value is True
+
+
 def chosen_sites(journal: Journal, names: Sequence[str]) -> tuple[str, ...]:
     """The run's sites that have not ended, or those named. Raises StateError for others."""
     known = sites_in(journal.records)

@@ -7,12 +7,21 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ivn_provision.drivers.base import Outcome, Writer
-from ivn_provision.errors import Interrupted, IvnError, PartlyApplied, ProofFailed, RevertFired, StateError
+from ivn_provision.errors import (
+    AcceptanceFailed,
+    Interrupted,
+    IvnError,
+    PartlyApplied,
+    ProofFailed,
+    RevertFired,
+    StateError,
+)
 from ivn_provision.model.desired import desired_of
 from ivn_provision.plan.moment import check_moment
 from ivn_provision.plan.order import Batch
 from ivn_provision.plan.plan import SitePlan
 from ivn_provision.plan.select import select
+from ivn_provision.run.accepting import Acceptance
 from ivn_provision.run.applying import check, execute, judge, outcomes_of
 from ivn_provision.run.events import Event, Observer, Step
 from ivn_provision.run.guards import Guards, OnFailure
@@ -30,6 +39,8 @@ from ivn_provision.run.story import story_of
 from ivn_provision.run.targets import Opener
 from ivn_provision.spec.site import Site
 
+_AFTER_WRITES = (PartlyApplied, ProofFailed, AcceptanceFailed, Interrupted, StateError)
+"""Errors before which something was written. Any other error of a write says that nothing was."""
 Confirm = Callable[[SitePlan], bool]
 Attest = Callable[[Site, SitePlan], SitePlan]
 """Records what people attest of a site, and gives the plan after it. Raises before anything is written."""
@@ -109,6 +120,7 @@ class _SiteRun:
         self.run = f"{self.opener.run_id}-{site.name}"
         self.hold = SiteHold(self.run, self.guards, self.opener, self.journal)
         self.began = False
+        self.tested: Acceptance | None = None
 
     def go(self) -> SiteOutcome:
         """Raises IvnError where nothing was written."""
@@ -118,9 +130,9 @@ class _SiteRun:
         try:
             self._guard()
             outcomes = execute(self.plan, self.writers, self.observer, self)
-            outcome = self._prove(outcomes)
+            outcome = self._accept(self._prove(outcomes))
         except IvnError as error:
-            if self.began and isinstance(error, (PartlyApplied, ProofFailed, Interrupted, StateError)):
+            if self.began and isinstance(error, _AFTER_WRITES):
                 return self._failed(error)
             return self._refused(error)  # any other error of a write says that nothing was written
         return self._ended(outcome)
@@ -129,7 +141,7 @@ class _SiteRun:
         """The same for a resumed run: planned, guarded and held already."""
         try:
             check(self.plan, self.writers)
-            outcome = self._prove(execute(self.plan, self.writers, self.observer, self))
+            outcome = self._accept(self._prove(execute(self.plan, self.writers, self.observer, self)))
         except IvnError as error:
             return self._failed(error)
         return self._ended(outcome)
@@ -190,6 +202,35 @@ class _SiteRun:
             self.observer.notify(Event(self.site.name, Step.PROVEN))
         return SiteOutcome(self.site.name, self.plan, outcomes, proof, left, run=self._records.run)
 
+    def _accept(self, outcome: SiteOutcome) -> SiteOutcome:
+        """Fire the pins, where that is asked for. Raises AcceptanceFailed: the site does not stay so."""
+        if self.guards.accept is None:
+            return outcome
+        name = self.site.name
+        try:
+            acceptance = self.guards.accept(self.site)
+        except Interrupted:
+            raise
+        except IvnError as error:
+            self.journal.write("acceptance", passed=False, results=[error.summary])
+            raise AcceptanceFailed(
+                f"the alarms of {name} could not be tested: {error.summary}",
+                where=error.where or name,
+                next_step=error.next_step,
+            ) from error
+        lines = [
+            f"{each.state.value}: {each.found.subject} {each.found.evidence}" for each in acceptance.results
+        ]
+        self.journal.write("acceptance", passed=acceptance.is_good, results=lines)
+        if not acceptance.is_good:
+            self.tested = acceptance
+            raise AcceptanceFailed(
+                f"the alarms of {name} do not arrive as they should: {acceptance.why}",
+                where=name,
+                next_step=f"look with `ivn-provision check {name}` and `verify {name}`, correct the cause, apply again",
+            )
+        return replace(outcome, acceptance=acceptance)
+
     def _note_proof(self, proof: SitePlan) -> None:
         stamp = self.opener.clock().strftime("%Y-%m-%dT%H:%M:%SZ")
         after = keep(self.guards.state, proof, self._records.run, stamp)
@@ -248,11 +289,16 @@ class _SiteRun:
     def _failed(self, error: IvnError) -> SiteOutcome:
         """Something may have been written: is it all there? Else back, or stop, as asked."""
         outcomes = outcomes_of(self.plan, error) if isinstance(error, PartlyApplied) else ()
-        broken = SiteOutcome(self.site.name, self.plan, outcomes, error=error, run=self._records.run)
+        broken = SiteOutcome(
+            self.site.name, self.plan, outcomes, error=error, run=self._records.run, acceptance=self.tested
+        )
         if isinstance(error, PartlyApplied) and isinstance(error.__cause__, (Interrupted, StateError)):
             error = error.__cause__
         if isinstance(error, PartlyApplied) and (whole := self._all_there(broken)):
-            return self._ended(whole)
+            try:
+                return self._ended(self._accept(whole))
+            except (AcceptanceFailed, Interrupted) as second:
+                return self._failed(second)
         if self.guards.on_failure is OnFailure.STOP:
             return self._stopped(broken, error)
         return self._back(broken, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from ivn_provision.errors import IvnError, PlanError
@@ -66,17 +67,19 @@ class Verifying:
             )
         port = (site.nvr.services.event_server_port if site.nvr.services else None) or EVENT_PORT
         trigger = RecorderTrigger(self.opener.link(site.nvr), port, self.ask, self.hardware_seconds)
-        return Accepting(
-            site=site,
-            run=f"{self.opener.run_id}-{site.name}",
-            shots=shots,
-            terms=self._terms(site),
-            tester=self.opener.testing(site),
-            trigger=trigger,
-            time=self.time,
-            observer=self.observer,
-            stopping=self.stopping,
-        ).go()
+        terms = self._terms(site)
+        with closing(self.opener.testing(site)) as tester:
+            return Accepting(
+                site=site,
+                run=f"{self.opener.run_id}-{site.name}",
+                shots=shots,
+                terms=terms,
+                tester=tester,
+                trigger=trigger,
+                time=self.time,
+                observer=self.observer,
+                stopping=self.stopping,
+            ).go()
 
     def _terms(self, site: Site) -> Terms:
         assert site.nvr is not None

@@ -1,0 +1,61 @@
+"""Inputs are tripped by a person: the options, and how the person is told."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ivn_provision.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from ivn_provision.run.triggers import Ask
+    from ivn_provision.verify.acceptance.shots import Shot
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def hardware_options(command: Command) -> Command:
+    """`--hardware skip|ask|wait --hardware-wait DURATION`."""
+    for option in (
+        click.option(
+            "--hardware",
+            type=click.Choice(["skip", "ask", "wait"]),
+            default="skip",
+            show_default=True,
+            help="Inputs are tripped by a person: ask at the terminal, or wait for each without asking.",
+        ),
+        click.option(
+            "--hardware-wait",
+            metavar="DURATION",
+            default="2m",
+            show_default=True,
+            help="How long a person may take for each input (at least 60s).",
+        ),
+    )[::-1]:
+        command = option(command)
+    return command
+
+
+def ask_of(hardware: str) -> Ask | None:
+    """How a person is asked; None for nobody. Raises UsageProblem where nobody can be asked."""
+    if hardware == "skip":
+        return None
+    if hardware == "ask" and not sys.stdin.isatty():
+        raise UsageProblem(
+            "--hardware ask asks at a terminal, and there is none",
+            next_step="Give --hardware wait, and trip each input when its line appears.",
+        )
+
+    def ask(shot: Shot) -> None:
+        where = f"input {shot.input} of {shot.device}" if shot.device else "its input"
+        label = f" ({shot.label})" if shot.label else ""
+        text = f"Trip {shot.name}{label} now: {where}, camera {shot.camera}"
+        if hardware == "ask":
+            click.prompt(f"{text}; press Enter when it is done", default="", show_default=False, err=True)
+        else:
+            click.echo(text, err=True)
+
+    return ask
