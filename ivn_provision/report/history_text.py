@@ -157,6 +157,7 @@ _WORDS: Mapping[str, Callable[[Node], Any]] = {
     "done": lambda node: f"{_batch(node)} is written",
     "failed": _failed,
     "proof": lambda node: f"read again: {node['left'].value} of its changes left to make",
+    "acceptance": lambda node: "the alarms arrive" if node["passed"].flag() else "the alarms do not arrive",
     "reverting": lambda node: f"goes back: {node['why'].text()}",
     "put_back": _put_back,
     "reverted": lambda _: "is back where it was",
