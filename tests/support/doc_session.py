@@ -37,7 +37,9 @@ _VOLATILE = (
     (re.compile(r"\bin \d+ s\b"), "in N s"),
     (re.compile(r"(milestone-xp-p-)[0-9a-f]{8}"), r"\1ID"),
 )
-_PROGRESS = re.compile(r"[\w-]+: (writing|written|reading again|fires|has arrived)\b.*")  # a terminal clears it
+_PROGRESS = re.compile(
+    r"[\w-]+: (writing|written|reading again|fires|has arrived)\b.*"
+)  # a terminal clears it
 _PLAIN = re.compile(
     r"ivn-provision [^|&;<>()$`\\*?~#\n]*"
 )  # needs no shell: runs in this process, which is faster
