@@ -7,10 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from ivn_provision.errors import Interrupted, PartlyApplied
-from ivn_provision.lab.nvr import agent_reverts
 from ivn_provision.run.events import Step
 from ivn_provision.run.resuming import Way
-from ivn_provision.run.story import story_of
 from tests.support.broken_runs import (
     SITE,
     Hook,
@@ -169,15 +167,15 @@ def test_a_file_that_is_saved_while_services_stop_is_left_as_it_is(
     """The recorder compares again after its services have stopped: a program may save on its way out."""
     run = killed_after(edited, "proof")
     path = edited.lab.nvr(SITE).configuration_path
-    services = agent_reverts._done
+    machine = edited.lab.nvr(SITE).windows
+    control = machine.control
 
-    def saves(action: str, kept: dict[str, object], windows: object) -> list[str]:
-        troubles = services(action, kept, windows)  # type: ignore[arg-type]
-        if action == "stop":
+    def saves(name: str, *, running: bool) -> bool:
+        if not running:
             path.write_bytes(path.read_bytes().replace(b"11 Gate", b"11 Saved"))
-        return troubles
+        return control(name, running=running)
 
-    monkeypatch.setattr(agent_reverts, "_done", saves)
+    monkeypatch.setattr(machine, "control", saves)
     outcome = resume(edited, run, Way.REVERT)
     assert outcome.error is None, outcome.error
     assert b"11 Saved" in path.read_bytes()
