@@ -22,7 +22,10 @@ from tests.support.world import Events, World, run_id, utc_now
 SITE = "lab-0001"
 WITHIN = 120
 """Seconds until a recorder goes back by itself, in these tests."""
-EDITS = (("label: Main Entrance", "label: Front Door"), ("entry_delay_seconds: 45", "entry_delay_seconds: 10"))
+EDITS = (
+    ("label: Main Entrance", "label: Front Door"),
+    ("entry_delay_seconds: 45", "entry_delay_seconds: 10"),
+)
 """One field of the recorder, written first, and one of the portal."""
 
 
@@ -37,13 +40,13 @@ def edit_both(world: World, site: str = SITE, *, back: bool = False) -> None:
 
 
 @contextmanager
-def at_record(event: str, do: Callable[[], None], target: str = "") -> Iterator[None]:
+def at_record(wanted: str, do: Callable[[], None], target: str = "") -> Iterator[None]:
     """`do` happens each time that such a record has come to disk. The product is not changed for this."""
     write = Journal.append
 
-    def append(self: Journal, name: str, site: str = "", **data: Any) -> None:
-        write(self, name, site, **data)
-        if name == event and target in {"", data.get("target")}:
+    def append(self: Journal, event: str, site: str = "", **data: Any) -> None:
+        write(self, event, site, **data)
+        if event == wanted and target in {"", data.get("target")}:
             do()
 
     Journal.append = append  # type: ignore[method-assign]

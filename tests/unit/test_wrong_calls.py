@@ -61,7 +61,11 @@ def test_a_plan_file_that_is_not_there_is_said_before_anybody_is_asked(
     assert not (at / ".ivn").exists()
 
 
-@pytest.mark.parametrize("key", ["x", "x" * (SHORTEST_KEY - 1), os.fsdecode(b"\xff\xfe"), "\t"])
+@pytest.mark.parametrize(
+    "key",
+    ["x", "x" * (SHORTEST_KEY - 1), os.fsdecode(b"\xff\xfe"), "\t"],
+    ids=["one", "one too few", "not UTF-8", "a blank"],
+)
 @pytest.mark.parametrize("command", [["history"], ["resume", RUN]])
 def test_a_key_that_could_be_guessed(
     at: Path, monkeypatch: pytest.MonkeyPatch, key: str, command: list[str]
@@ -77,7 +81,11 @@ def test_a_key_that_could_be_guessed(
         state_folder()
 
 
-@pytest.mark.parametrize("key", [b"\xff\x80" * 16, "Schlüssel".encode() * 4, b"0" * SHORTEST_KEY])
+@pytest.mark.parametrize(
+    "key",
+    [b"\xff\x80" * 16, "Schlüssel".encode() * 4, b"0" * SHORTEST_KEY],
+    ids=["not UTF-8", "not ASCII", "the shortest"],
+)
 def test_a_key_of_any_bytes_seals(at: Path, monkeypatch: pytest.MonkeyPatch, key: bytes) -> None:
     """A key is bytes; it need not be text."""
     monkeypatch.setenv(KEY, os.fsdecode(key))

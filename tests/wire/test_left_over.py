@@ -30,6 +30,7 @@ from tests.support.broken_runs import (
 from tests.support.world import Hands, World, run_id, started
 
 LEASE = r"C:\ProgramData\ivn-provision\lease.json"
+DAY = 86_400
 LASTING = 3600
 """Seconds after which every lease of these tests is over."""
 
@@ -188,3 +189,21 @@ def test_one_apply_ends_a_killed_run_on_all_of_its_sites(tmp_path: Path) -> None
             assert standing(world, run, each) == "reverted"
             assert plan_of(world, each).is_empty
             assert held(world, each) == {}
+
+
+def test_a_lease_that_a_wrong_clock_made_ends_when_the_clock_is_right_again(edited: World) -> None:
+    """A lease lasts a week at most: one that ends a year from now is no lease."""
+    machine = edited.lab.nvr(SITE).windows
+    machine.system.clock_offset_seconds += 400 * DAY
+    run = killed_after(edited, "held", target="nvr")
+    machine.system.clock_offset_seconds -= 400 * DAY
+    (lease,) = [facts.holding.lease for facts in plan_of(edited).facts if facts.holding.lease is not None]
+    assert (lease.run, lease.expired) == (f"{run}-{SITE}", True)
+    there = elsewhere(edited)
+    (outcome,) = there.apply(SITE)
+    assert isinstance(outcome.error, PersonNeeded), outcome.error
+    assert run in outcome.error.summary
+    (outcome,) = there.apply(SITE, overrides=frozenset({"lease"}))
+    assert outcome.error is None, outcome.error
+    assert plan_of(edited).is_empty
+    assert held(edited) == {}
