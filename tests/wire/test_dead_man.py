@@ -121,7 +121,9 @@ def test_held_until_a_person_confirms(applied: World) -> None:
     assert [each.state for each in standing.reverts] == ["armed"]
     assert [word for _, word in standing.runs] == ["pending"]
     (second,) = applied.apply(SITE)
-    assert second.error is None or isinstance(second.error, LeaseHeld), "another writer waits"
+    assert isinstance(second.error, LeaseHeld), "another writer waits"
+    assert f"confirm {SITE}" in second.error.next_step
+    assert f"resume {outcome.run} --revert" in second.error.next_step
     assert confirm(applied).error is None
     (standing,) = standings_of([plan_of(applied)], applied.state)
     assert not standing.is_pending
