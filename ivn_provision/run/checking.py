@@ -19,6 +19,7 @@ from ivn_provision.drivers.xprotect_e.smtp_probe import Mailbox, SmtpDialogue, s
 from ivn_provision.drivers.xprotect_e.store import bare
 from ivn_provision.errors import IvnError, SecretError
 from ivn_provision.model.resource import Resource
+from ivn_provision.plan.plan import TargetFacts
 from ivn_provision.run.events import Event, Observer
 from ivn_provision.run.events import Step as Doing
 from ivn_provision.run.planning import Vouched, plan_site
@@ -38,12 +39,13 @@ SMTP_SECONDS = 15
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What the checks of a site found. `error`: a target did not answer, so that its checks are inconclusive;
-    without results nothing could be looked at. `images` by camera number."""
+    without results nothing could be looked at. `images` by camera number. `facts` are of those that answered."""
 
     site: str
     results: tuple[Result, ...] = ()
     images: Mapping[int, CameraImage] | None = None
     error: IvnError | None = None
+    facts: tuple[TargetFacts, ...] = ()
 
 
 def check_sites(sites: tuple[Site, ...], opener: Opener, observer: Observer) -> tuple[Checked, ...]:
@@ -71,7 +73,8 @@ def check_site(site: Site, opener: Opener, observer: Observer) -> Checked:
     error = next((gathering.errors[name] for name in readers if name in gathering.errors), None)
     if error is not None:
         name_place(error, site.name)
-    return Checked(site.name, run(CHECKS, evidence), evidence.images, error)
+    facts = evidence.plan.facts if evidence.plan else ()
+    return Checked(site.name, run(CHECKS, evidence), evidence.images, error, facts)
 
 
 class _Gathering:
