@@ -30,7 +30,7 @@ def command(*, names: tuple[str, ...], folder: Path, form: str, deadline: float)
 
     What cannot be seen from here is inconclusive, which is never counted as passed.
 
-    Exit 0: nothing failed. 2: a check failed. 1: a site could not be looked at.
+    Exit 0: nothing failed. 2: a check failed. 1: a recorder or portal did not answer.
     """
     from ivn_provision.cli.progress import progress
     from ivn_provision.report.checks_json import checks_json
@@ -42,7 +42,7 @@ def command(*, names: tuple[str, ...], folder: Path, form: str, deadline: float)
     sites = load_sites(folder, names)
     with progress(len(sites)) as observer:
         checked = check_sites(tuple(sites), opener(deadline, sites), observer)
-    good = [each for each in checked if each.error is None]
+    good = [each for each in checked if each.results]
     if form == "json":
         echo(json.dumps({"checks": [one for each in good for one in checks_json(each.results)]}, indent=2))
     elif form == "junit":

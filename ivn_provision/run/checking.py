@@ -23,7 +23,7 @@ from ivn_provision.plan.plan import SitePlan
 from ivn_provision.run.events import Event, Observer
 from ivn_provision.run.events import Step as Doing
 from ivn_provision.run.planning import Vouched, plan_site
-from ivn_provision.run.side_by_side import guarded, side_by_side
+from ivn_provision.run.side_by_side import guarded, name_place, side_by_side
 from ivn_provision.run.targets import Opener
 from ivn_provision.spec.site import Computed, Site
 from ivn_provision.transports.winrm_settings import is_loopback
@@ -38,7 +38,8 @@ SMTP_SECONDS = 15
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What the checks of a site found; `error` where nothing could be looked at. `images` by camera number."""
+    """What the checks of a site found. `error`: a target did not answer, so that its checks are inconclusive;
+    without results nothing could be looked at. `images` by camera number."""
 
     site: str
     results: tuple[Result, ...] = ()
@@ -63,11 +64,15 @@ def check_site(site: Site, opener: Opener, observer: Observer) -> Checked:
     """The checks of one site. A target that does not answer makes its checks inconclusive."""
     readers = dict(opener.readers(site))
     try:
-        evidence = _Gathering(site, opener, observer, readers).evidence()
+        gathering = _Gathering(site, opener, observer, readers)
+        evidence = gathering.evidence()
     finally:
         for reader in readers.values():
             reader.close()
-    return Checked(site.name, run(CHECKS, evidence), evidence.images)
+    error = next((gathering.errors[name] for name in readers if name in gathering.errors), None)
+    if error is not None:
+        name_place(error, site.name)
+    return Checked(site.name, run(CHECKS, evidence), evidence.images, error)
 
 
 class _Gathering:
@@ -76,6 +81,7 @@ class _Gathering:
     def __init__(self, site: Site, opener: Opener, observer: Observer, readers: dict[str, Reader]) -> None:
         self.site, self.opener, self.observer, self.readers = site, opener, observer, readers
         self.missing: dict[str, str] = {}
+        self.errors: dict[str, IvnError] = {}
         self._login = self._portals_login()
 
     def evidence(self) -> Evidence:
@@ -122,6 +128,7 @@ class _Gathering:
             return work()
         except IvnError as error:
             self.missing[name] = error.summary
+            self.errors[name] = error
             return otherwise
 
     def _computed(self) -> Mapping[str, str]:

@@ -33,9 +33,13 @@ _VOLATILE = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?"), "TIME"),
     (re.compile(r"\b\d{8}T\d{6}Z-[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"\(process \d+\)"), "(process N)"),
+    (re.compile(r" +\d+\.\d s\b"), " N s"),
+    (re.compile(r"\bin \d+ s\b"), "in N s"),
     (re.compile(r"(milestone-xp-p-)[0-9a-f]{8}"), r"\1ID"),
 )
-_PROGRESS = re.compile(r"[\w-]+: (writing|written|reading again)\b.*")  # a terminal clears it
+_PROGRESS = re.compile(
+    r"[\w-]+: (writing|written|reading again|fires|has arrived)\b.*"
+)  # a terminal clears it
 _PLAIN = re.compile(
     r"ivn-provision [^|&;<>()$`\\*?~#\n]*"
 )  # needs no shell: runs in this process, which is faster
