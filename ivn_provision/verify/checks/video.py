@@ -113,14 +113,19 @@ def _picture(camera: Camera, image: CameraImage | None) -> Found:
         return skipped("switched off, as declared", subject)
     if image is None:
         return failed(f"{camera.name} is not shown to the portal's account", _SEEN, subject)
+    if image.is_whole:
+        return passed(f"a JPEG of {image.size} bytes", subject)
+    return _no_picture(image, subject)
+
+
+def _no_picture(image: CameraImage, subject: str) -> Found:
+    if not image.is_tried:
+        return unknown("the time was over before it was asked", "see the cameras that do not answer", subject)
     if image.is_full:
         return unknown("the image server had no place for another client", "see clients", subject)
     if not image.connected:
         return failed(f"refused: {image.reason}", _SEEN, subject)
-    if not image.is_whole:
-        text = f"logged in, but no whole picture: {image.reason}"
-        return failed(text, _ON_LINE, subject)
-    return passed(f"a JPEG of {image.size} bytes", subject)
+    return failed(f"logged in, but no whole picture: {image.reason}", _ON_LINE, subject)
 
 
 _ON_LINE = "is the camera on line, and inside of its online schedule? Look at it in the Smart Client"
