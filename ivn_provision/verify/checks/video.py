@@ -62,7 +62,7 @@ def portal_login(evidence: Evidence) -> Iterator[Found]:
     else:
         yield unknown(evidence.missing.get("nvr", f"the image server did not answer for {name}"))
     for each in differences(evidence, Part("user", _RISK, ("password",), whole=False)):
-        if not each.subject.endswith(f"/user/{name}"):
+        if status != 401 or not each.subject.endswith(f"/user/{name}"):
             yield each
     seen = evidence.connectivity
     if seen is not None and seen.login in {"ok", "refused"} and name:
