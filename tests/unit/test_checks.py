@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivn_provision.drivers.xprotect_e.camera_images import CameraImage
+from ivn_provision.drivers.xprotect_e.windows_seen import WindowsSeen
 from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.live import Capabilities
 from ivn_provision.model.resource import UNSET, Address
@@ -200,6 +201,19 @@ def plan_of(site: Site, gone: set[str]) -> SitePlan | None:
     return replace(plan, live=live)
 
 
+def windows() -> st.SearchStrategy[WindowsSeen | None]:
+    """What Windows showed: all, or without the time, the disks, the services, or nothing."""
+    good = good_evidence().windows
+    assert good is not None
+    less = (
+        replace(good, offset=None),
+        replace(good, about=None),
+        replace(good, about={"disks": []}),
+        replace(good, services=(), by_role={}),
+    )
+    return st.sampled_from([good, None, *less])
+
+
 @st.composite
 def partial(draw: st.DrawFn) -> tuple[Evidence, set[str]]:
     """Evidence that lacks some of its sources, with or without a reason, and their names."""
@@ -223,7 +237,7 @@ def partial(draw: st.DrawFn) -> tuple[Evidence, set[str]]:
         now=good.now,
         plan=plan_of(site, gone),
         facts={name: each for name, each in good.facts.items() if name not in gone},
-        windows=None if "nvr" in gone else draw(st.sampled_from([good.windows, None])),
+        windows=None if "nvr" in gone else draw(windows()),
         logins={} if "nvr" in gone else good.logins,
         smtp=None if "smtp" in gone else good.smtp,
         images=None if "images" in gone else good.images,
@@ -252,8 +266,22 @@ def test_nothing_passes_that_was_not_seen(drawn: tuple[Evidence, set[str]]) -> N
     blind = set(unseen(gone))
     wrong = [each for each in results if each.state is State.PASS and each.check in blind]
     assert [each for each in wrong if not is_the_portals_login(each, gone)] == []
+    assert list(wrong_of_windows(results, evidence)) == []
     assert all(each.found.evidence for each in results)
     assert all(each.found.remedy for each in results if each.state in {State.FAIL, State.WARN})
+
+
+def wrong_of_windows(results: tuple[Result, ...], evidence: Evidence) -> Iterator[Result]:
+    """Passes of what Windows did not show."""
+    seen = evidence.windows
+    shown = {
+        "recorder-clock": seen is not None and seen.offset is not None,
+        "disk": bool(seen and seen.about and seen.about["disks"]),
+        "services": bool(seen and seen.services),
+    }
+    for each in results:
+        if each.state is State.PASS and not shown.get(each.check, True):
+            yield each
 
 
 def is_the_portals_login(result: Result, gone: set[str]) -> bool:
