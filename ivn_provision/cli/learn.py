@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ivn_provision.cli.shared import echo, load_sites, now, opener
+from ivn_provision.cli.shared import DEADLINE, echo, load_sites, now, opener
 from ivn_provision.errors import IvnError, Refused, SpecError, UsageProblem
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _SEEN_DEADLINE = 120.0
     "--file", "wanted", default="", help="The recorder's file to look into, if several change alike."
 )
 @click.option("--yes", is_flag=True, help="Replace what an existing layout file says of this kind.")
-@click.option("--deadline", default=_SEEN_DEADLINE, show_default=True, type=click.FloatRange(min=0.5))
+@click.option("--deadline", default=_SEEN_DEADLINE, show_default=True, type=DEADLINE)
 @click.option(
     "--technician",
     type=click.Choice(["person", "lab"]),

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ivn_provision.cli.shared import echo, exit_code, load_sites, opener, paint, show_errors, write_text
+from ivn_provision.cli.shared import (
+    deadline_option,
+    echo,
+    exit_code,
+    load_sites,
+    opener,
+    paint,
+    show_errors,
+    write_text,
+)
 from ivn_provision.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -45,13 +54,7 @@ FORMATS = ("text", "markdown", "html", "json")
     metavar="FILE",
     help="Also write the form for `apply --attest`.",
 )
-@click.option(
-    "--deadline",
-    default=60.0,
-    show_default=True,
-    type=click.FloatRange(min=0.5),
-    help="Seconds that one operation on a target may take.",
-)
+@deadline_option
 def command(
     *,
     name: str,

@@ -41,19 +41,22 @@ sites_option = click.option(
 )
 
 
-def _number(value: float) -> float:
-    """`nan` passes every range."""
-    if math.isnan(value):
-        raise click.BadParameter("not a number of seconds")
-    return value
+class _Seconds(click.FloatRange):
+    """A deadline. `nan` passes every range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
+        return seconds
 
 
+DEADLINE = _Seconds(min=0.5, max=3600)
 deadline_option = click.option(
     "--deadline",
     default=60.0,
     show_default=True,
-    type=click.FloatRange(min=0.5, max=3600),
-    callback=lambda _context, _option, value: _number(value),
+    type=DEADLINE,
     help="Seconds that one operation on a target may take.",
 )
 

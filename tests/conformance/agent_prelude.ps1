@@ -16,6 +16,16 @@ function Get-CaseList([string]$name) {
     return ,$list
 }
 
+function Save-CaseFiles([string]$when) {
+    # what somebody else on the machine writes then
+    $files = (Get-CaseWindows)[$when]
+    if ($null -ne $files) {
+        foreach ($entry in $files.GetEnumerator()) {
+            [IO.File]::WriteAllBytes((ConvertTo-IvnDiskPath $entry.Key), [Convert]::FromBase64String($entry.Value))
+        }
+    }
+}
+
 function ConvertTo-IvnDiskPath([string]$path) {
     # <root>/C/x/y, each part without regard to case as on Windows; a missing part keeps its spelling
     $place = [IO.Path]::Combine($IvnCase['root'], $path.Substring(0, 1).ToUpperInvariant())
@@ -69,6 +79,9 @@ function Get-IvnVersionTable([string]$diskPath) {
 function Set-IvnServiceState([string]$name, [string]$state, [int]$seconds) {
     if ((Get-CaseList 'stuck').Contains($name)) {
         return $false
+    }
+    if ($state -ceq 'Stopped') {
+        Save-CaseFiles 'saved_at_stop'
     }
     foreach ($service in (Get-CaseList 'services')) {
         if ($service['name'] -ceq $name) {
@@ -250,12 +263,7 @@ function Wait-Ivn([int]$milliseconds) {
             $service['process_id'] = 0
         }
     }
-    $meanwhile = (Get-CaseWindows)['meanwhile']
-    if ($null -ne $meanwhile) {
-        foreach ($entry in $meanwhile.GetEnumerator()) {
-            [IO.File]::WriteAllBytes((ConvertTo-IvnDiskPath $entry.Key), [Convert]::FromBase64String($entry.Value))
-        }
-    }
+    Save-CaseFiles 'meanwhile'
     Start-Sleep -Milliseconds ([Math]::Min($milliseconds, 200))
 }
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from ivn_provision.cli.main import main
 
 
 @dataclass(frozen=True)
@@ -31,3 +35,19 @@ def ivn(*arguments: str, cwd: Path, env: dict[str, str] | None = None, timeout: 
     )
     assert "Traceback" not in done.stdout + done.stderr, done.stderr
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def ivn_here(*arguments: str, cwd: Path) -> Ran:
+    """The same in this process, which is much quicker. Nobody sits at its terminal."""
+    out, err, given = io.StringIO(), io.StringIO(), (sys.argv, sys.stdin)
+    code: object = None
+    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            sys.argv, sys.stdin = ["ivn-provision", *arguments], io.StringIO()
+            main()
+        except SystemExit as stop:
+            code = stop.code
+        finally:
+            sys.argv, sys.stdin = given
+    assert isinstance(code, int)
+    return Ran(code, out.getvalue(), err.getvalue())

@@ -7,11 +7,12 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ivn_provision.errors import UsageProblem
+from ivn_provision.lab.clock import Clock, system_clock
 from ivn_provision.lab.lab import Lab
 from ivn_provision.lab.sites import generated_sites
 from ivn_provision.plan.attestations import Attestation
@@ -112,6 +113,19 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass
+class Hands:
+    """A clock that a test moves. Certificates are real, so it begins now."""
+
+    now: datetime = field(default_factory=utc_now)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
 def run_id(number: int) -> str:
     """Like those of the command line, and in the order of the test."""
     return f"20261124T{number // 3600:02}{number // 60 % 60:02}{number % 60:02}Z-{number:08x}"
@@ -129,9 +143,9 @@ def own_addresses() -> str:
 
 
 @contextmanager
-def started(folder: Path, *, count: int = 1) -> Iterator[World]:
-    """A lab of `count` generated sites (`lab-0001`...) with their site files."""
+def started(folder: Path, *, count: int = 1, clock: Clock = system_clock) -> Iterator[World]:
+    """A lab of `count` generated sites (`lab-0001`...) with their site files. The clock is that of all its parts."""
     sites = generated_sites(count, own_addresses())
-    with Lab(folder / "lab", sites, portal_port=0, mail_port=0) as lab:
+    with Lab(folder / "lab", sites, portal_port=0, mail_port=0, clock=clock) as lab:
         lab.write_sites(folder / "sites")
         yield World(lab, folder / "sites")

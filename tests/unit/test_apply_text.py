@@ -41,3 +41,14 @@ def test_a_person_is_asked_for_what_only_a_person_can_do() -> None:
     assert (
         error.summary == "site needs a person for 1 change(s) that the tool cannot make; 1 more wait for that"
     )
+
+
+def test_a_run_that_waits_says_until_when_and_both_ways_on() -> None:
+    done = tuple(Outcome(each, "done") for each in ADDRESSES)
+    waits = SiteOutcome("site", PLAN, done, run="RUN", pending_until="2026-11-24T10:25:00Z")
+    text = render_outcome(waits, Paint(on=False))
+    assert text.endswith(
+        "Pending: the recorder of site puts the earlier state back at 2026-11-24T10:25:00Z, "
+        "unless you run: ivn-provision confirm site\n"
+        "  To undo it now: ivn-provision resume RUN --revert"
+    )

@@ -110,6 +110,18 @@ def test_the_list_of_one_site_and_of_the_newest(state: StateFolder) -> None:
     runs = json.loads(called("harbor", "--format", "json").output)
     assert [each["run"] for each in runs] == [SECOND, FIRST]
     assert runs[1]["sites"] == {"harbor": "applied"}
+    assert runs[1]["dirty"] is True
+
+
+def test_a_clean_revision_has_no_changes(state: StateFolder) -> None:
+    about = {"who": "jane@ops", "command": "apply", "revision": "3f2a" * 10, "dirty": False, "plan": ""}
+    Journal.create(state, FIRST, clock, **about, sites=["harbor"], options={}).close()
+    assert (
+        called().output.splitlines()[0]
+        == f"{FIRST}  2026-11-24T10:15:00Z  jane@ops  apply  from 3f2a3f2a3f2a"
+    )
+    (run,) = json.loads(called("--format", "json").output)
+    assert run["dirty"] is False
 
 
 def test_nothing_is_made_by_looking(state: StateFolder) -> None:

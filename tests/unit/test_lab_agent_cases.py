@@ -54,6 +54,8 @@ class DataWindows(CaseWindows):
     def control(self, name: str, *, running: bool) -> bool:
         if name in self.data.get("stuck", []):
             return False
+        for path, content in self.data.get("saved_at_stop", {}).items() if not running else ():
+            self.tree.write(path, base64.b64decode(content))
         self.rows[name] = replace(self.rows[name], state="Running" if running else "Stopped")
         return True
 

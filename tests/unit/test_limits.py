@@ -99,3 +99,31 @@ def test_an_allowance_that_is_none(text: str) -> None:
 
 def test_allowances() -> None:
     assert parse_allowances(["deletes=7", "sites=30"]) == {"deletes": 7, "sites": 30}
+
+
+def test_all_limits_are_said_at_once() -> None:
+    """Nobody wants to be told of the next one after each --allow."""
+    many = plan(
+        *(change("generic_event", str(each), Action.DELETE) for each in range(6)),
+        change("pin", "3H", Action.CREATE, camera=99, enabled=True),
+    )
+    strict = Limits(cameras_stopped=1, sites=1)
+    with pytest.raises(LimitExceeded) as caught:
+        check_limits([(many, strict), (many, strict)], fleet_size=2, allowances={"deletes": 6})
+    summary = caught.value.summary
+    assert "limit is 5" not in summary, "deletes are allowed by their number"
+    assert summary.count("the limit is") == 3
+    assert summary.endswith("; nothing was written")
+    flags = ["--allow cameras_stopped=2", "--allow pins_without_video=1", "--allow sites=2"]
+    assert caught.value.next_step.endswith(" ".join(flags))
+    allowed = {"deletes": 6, "cameras_stopped": 2, "pins_without_video": 1, "sites": 2}
+    check_limits([(many, strict), (many, strict)], fleet_size=2, allowances=allowed)
+
+
+def test_the_place_is_the_site_where_it_is_one() -> None:
+    with pytest.raises(LimitExceeded) as caught:
+        check(plan(change("camera", "10")), Limits(cameras_stopped=0, outage_seconds=1))
+    assert caught.value.where == "s"
+    with pytest.raises(LimitExceeded) as caught:
+        check(plan(change("camera", "10")), Limits(cameras_stopped=0, sites=0))
+    assert caught.value.where == "", "a limit of the whole run has no place"

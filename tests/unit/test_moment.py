@@ -70,5 +70,22 @@ def test_an_alarm_that_is_going_on(holding: Holding, name: str) -> None:
     assert check_moment(plan(holding), None, None, MONDAY_NOON, frozenset({name})) == (name,)
 
 
+def test_everything_that_is_against_it_is_said_at_once() -> None:
+    busy = plan(Holding(armed=True, incident="I-7"))
+    window = "Tue 09:00-10:00"
+    with pytest.raises(LimitExceeded) as caught:
+        check_moment(busy, window, "UTC", MONDAY_NOON, NONE)
+    for each in ("Tue 09:00-10:00", "armed", "I-7"):
+        assert each in caught.value.summary
+    flags = "--override window --override armed --override incident"
+    assert caught.value.next_step == f"wait; or give {flags}, which is logged"
+    with pytest.raises(LimitExceeded) as caught:
+        check_moment(busy, window, "UTC", MONDAY_NOON, frozenset({"window", "incident"}))
+    assert caught.value.next_step == "wait; or give --override armed, which is logged"
+    assert "I-7" not in caught.value.summary
+    used = check_moment(busy, window, "UTC", MONDAY_NOON, frozenset({"window", "armed", "incident"}))
+    assert used == ("window", "armed", "incident")
+
+
 def test_a_plan_that_changes_nothing_is_always_in_time() -> None:
     assert check_moment(SitePlan("s"), "Mon 09:00-10:00", "UTC", MONDAY_NOON, NONE) == ()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,25 +24,12 @@ from ivn_provision.run.applying import execute
 from ivn_provision.run.site_plans import plan_with
 from ivn_provision.run.targets import Opener
 from ivn_provision.strict_json import WrongShape
-from tests.support.world import Events, World, own_addresses
+from tests.support.world import Events, Hands, World, own_addresses
 from tests.wire.test_windows import SECTION
 
 SITE = "lab-0001"
 TARGETS = ("nvr", "portal")
 SECONDS = 600
-
-
-@dataclass
-class Hands:
-    """A clock that a test moves. Certificates are real, so it begins now."""
-
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 class NoLog:
