@@ -66,15 +66,19 @@ def checked_site(folder: Path) -> Iterator[CheckedSite]:
 
 
 def prove(site: CheckedSite, shown: Shown) -> None:
-    """Make the failure: the right check says so with the right remedy, and no other; then all is well again."""
+    """Make the failure: the right check says so with the right remedy, and no other; then all is well again.
+
+    Where `apply` heals it, it does so while a fault that made the failure is still on.
+    """
     try:
         for command in shown.lab:
             site.words.do(command)
         _assert_said(site, site.check(), shown)
-    finally:
-        site.words.undo(shown.lab, shown.undo)
         if shown.heals:
             site.apply()
+            assert site.bad(site.check()) == {}, "`apply` did not heal it"
+    finally:
+        site.words.undo(shown.lab, shown.undo)
     after = site.check()
     assert site.bad(after) == {}, "it is not well again"
     states = [each.state for each in after if each.check == shown.check]

@@ -17,8 +17,8 @@ _MAIL_SECONDS = 20.0
 
 @dataclass(slots=True)
 class LabWords:
-    """`tamper`, `remove`, `gui`, `fault` and `fire` are those of `ivn-provision lab`; `window` opens a test session in
-    the portal, `password` gives a user the declared password again."""
+    """`tamper`, `remove`, `gui`, `fault` and `fire` are those of `ivn-provision lab`; `window` and `close` open and
+    close a test session in the portal, `password` gives a user the declared password again."""
 
     world: World
     site: str
@@ -45,6 +45,8 @@ class LabWords:
                 self._fire(lambda: lab.fire_input(place, device, int(number)))
             case "window", []:
                 self._open_window()
+            case "close", []:
+                self._close_window()
             case "password", [user]:
                 lab.tamper(
                     place, "user", user, {"password": lab.secret_file(f"{place}-{user}").read_text().strip()}
@@ -58,10 +60,7 @@ class LabWords:
             verb, place, *words = shlex.split(command)
             if verb == "fault":
                 self.world.lab.fault(place.replace("SITE", self.site), words[0], on=False)
-        if self.window:
-            with closing(self._testing()) as testing:
-                testing.close_window(self.window)
-            self.window = ""
+        self._close_window()
         for command in undo:
             self.do(command)
 
@@ -87,6 +86,12 @@ class LabWords:
                 opener.run_id, utc_now() + timedelta(minutes=5), "a test of the failure table"
             )
         self.window = window.id
+
+    def _close_window(self) -> None:
+        if self.window:
+            with closing(self._testing()) as testing:
+                testing.close_window(self.window)
+        self.window = ""
 
     def _testing(self) -> PortalTesting:
         return self.world.opener().testing(self.world.site(self.site))

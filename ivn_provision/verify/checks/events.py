@@ -41,7 +41,7 @@ def event_rules(evidence: Evidence) -> Iterator[Found]:
     yield from compared(evidence, "rules of generic events", part)
 
 
-@check("event-recording", title="Every alarm input starts recording", target="nvr", refs=("R-32",))
+@check("event-recording", title="Every alarm input starts recording", target="nvr", refs=("R-32", "row 17"))
 def event_recording(evidence: Evidence) -> Iterator[Found]:
     """On all cameras."""
     part = Part("hardware_event", "the alarm would have no video", ("record",), whole=False)
@@ -52,7 +52,7 @@ def event_recording(evidence: Evidence) -> Iterator[Found]:
     "mail-gates",
     title="The gates of an alarm mail are open",
     target="nvr",
-    refs=("R-38", "R-51", "row 7", "row 14"),
+    refs=("R-38", "R-51", "row 10", "row 14"),
 )
 def mail_gates(evidence: Evidence) -> Iterator[Found]:
     """A mail passes three gates: e-mail on at all, the event's own box, and the camera's e-mail schedule.

@@ -134,7 +134,7 @@ _ON_LINE = "is the camera on line, and inside of its online schedule? Look at it
 _SEEN = "is the camera enabled and named as declared, and may the account see it (R-35)?"
 
 
-@check("live-view", title="The portal sees a picture of its own", target="portal", refs=("R-05",))
+@check("live-view", title="The portal sees a picture of its own", target="portal", refs=("R-05", "row 17"))
 def live_view(evidence: Evidence) -> Iterator[Found]:
     """The newest clip that the portal fetched."""
     event = next((each for each in evidence.events if each.clips), None)
