@@ -78,7 +78,8 @@ def command(
     elif found:
         echo("\n\n".join(render_acceptance(each, paint()) for each in found))
     show_errors(verified)
-    raise SystemExit(exit_code(verified) or (0 if all(each.passed for each in found) else 2))
+    stopped = 130 if any(each.stopped for each in found) else 0
+    raise SystemExit(exit_code(verified) or stopped or (0 if all(each.passed for each in found) else 2))
 
 
 def verifying_of(

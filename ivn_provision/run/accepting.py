@@ -13,10 +13,17 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from ivn_provision.drivers.portal.testing_values import PortalEvent, ReceivedMail, TestWindow
-from ivn_provision.errors import Interrupted, IvnError
+from ivn_provision.errors import IvnError
 from ivn_provision.run.events import Event, Observer, Step
 from ivn_provision.spec.site import Site
-from ivn_provision.verify.acceptance.record import Record, Terms, judged, read, still_to_come
+from ivn_provision.verify.acceptance.record import (
+    Record,
+    Terms,
+    entry_delay,
+    judged,
+    read,
+    still_to_come,
+)
 from ivn_provision.verify.acceptance.shots import Shot
 from ivn_provision.verify.drift import moment
 from ivn_provision.verify.result import Found, Result, State
@@ -66,7 +73,8 @@ class Time:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What came of it. `window_until` is set where the window stays open for mails that may still come."""
+    """What came of it. `window_until` is set where the window stays open for mails that may still come.
+    `stopped`: a person ended it before every pin was fired."""
 
     site: str
     run: str
@@ -75,12 +83,13 @@ class Acceptance:
     records: tuple[Record, ...]
     results: tuple[Result, ...]
     window_until: str = ""
+    stopped: bool = False
 
     @property
     def passed(self) -> bool:
         """Did at least one pin pass, and nothing fail or stay open?"""
         states = {each.state for each in self.results}
-        return State.PASS in states and not states & {State.FAIL, State.INCONCLUSIVE}
+        return not self.stopped and State.PASS in states and not states & {State.FAIL, State.INCONCLUSIVE}
 
     @property
     def is_good(self) -> bool:
@@ -119,6 +128,7 @@ class Accepting:
     records: list[Record] = field(default_factory=list)
     extra: list[tuple[str, Found]] = field(default_factory=list)
     fired_twice: set[str] = field(default_factory=set)
+    stopped: bool = False
 
     def go(self) -> Acceptance:
         """Raises what the portal says where no window is opened: then nothing is fired."""
@@ -147,15 +157,18 @@ class Accepting:
 
     def _fire_all(self, baseline: int) -> None:
         for shot in self.shots:
-            if self.stopping():
-                raise Interrupted(
-                    f"the acceptance of {self.site.name} was stopped",
-                    where=self.site.name,
-                    next_step="run it again when you want it",
-                )
-            self.records.append(self._one(shot, baseline))
-        self._at_once(baseline)
-        self._settle(baseline)
+            self.stopped = self.stopped or self.stopping()
+            self.records.append(
+                Record(shot, skipped="the test was stopped before it was fired")
+                if self.stopped
+                else self._one(shot, baseline)
+            )
+        try:
+            if not self.stopped:
+                self._at_once(baseline)
+            self._settle(baseline)
+        except IvnError as error:
+            self.extra.append(("portal", Found(State.FAIL, error.summary, error.next_step)))
 
     def _one(self, shot: Shot, baseline: int) -> Record:
         if reason := self.trigger.can(shot):
@@ -176,9 +189,8 @@ class Accepting:
 
     def _read(self, record: Record) -> Record:
         if record.shot.source == "hardware" and self.trigger.seconds_for(record.shot):
-            # a person tripped it at some time: the mail's own time is the best that is known
-            event = record.events[0]
-            record = replace(record, fired_at=event.mail_time or event.received_at)
+            # a person tripped it at some time: its arrival is what is known, and the mail's time is judged by that
+            record = replace(record, fired_at=record.events[0].received_at, by_person=True)
         return read(record, self.tester.mail_of(record.events[0].id), self.terms)
 
     def _wait_for(self, shot: Shot, baseline: int, seconds: float) -> PortalEvent | None:
@@ -203,8 +215,8 @@ class Accepting:
         ][:2]
         if len(pair) < 2 or pair[0].pin == pair[1].pin:
             return
-        last = max((each.id for each in self.tester.events_after(baseline)), default=baseline)
         try:
+            last = max((each.id for each in self.tester.events_after(baseline)), default=baseline)
             for shot in pair:
                 self.trigger.fire(shot)
                 self.fired_twice.add(shot.name)
@@ -258,6 +270,7 @@ class Accepting:
 
     def _acceptance(self, began: datetime, stays: str) -> Acceptance:
         found = [("pin", one) for record in self.records for one in judged(record, self.terms)]
+        found += [("entry-delay", each) for each in entry_delay(self.records)]
         found += self.extra
         if stays:
             names = ", ".join(still_to_come(self.records)) or "the portal did not close it"
@@ -269,19 +282,24 @@ class Accepting:
         results = tuple(
             Result(self.site.name, check, _TITLES[check], _REFS[check], "site", one) for check, one in found
         )
+        now = self.time.now()
         return Acceptance(
-            self.site.name, self.run, began, self.time.now(), tuple(self.records), results, stays
+            self.site.name, self.run, began, now, tuple(self.records), results, stays, self.stopped
         )
 
 
 _TITLES = {
     "pin": "The pin's alarm arrives",
     "two-at-once": "Two alarms at a time both arrive",
+    "entry-delay": "A perimeter alarm ends the hold of an entry delay",
+    "portal": "The portal answers to the end",
     "window": "The test window is closed",
 }
 _REFS: dict[str, tuple[str, ...]] = {
     "pin": ("R-53", "R-83"),
     "two-at-once": ("row 13",),
+    "entry-delay": ("R-80", "R-81", "R-82"),
+    "portal": ("row 10",),
     "window": ("row 38",),
 }
 _INTERVAL = "is a minimum time between mails set on the recorder (`Ignore similar messages for`), or does a relay limit them?"

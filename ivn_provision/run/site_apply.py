@@ -222,6 +222,7 @@ class _SiteRun:
             f"{each.state.value}: {each.found.subject} {each.found.evidence}" for each in acceptance.results
         ]
         self.journal.write("acceptance", passed=acceptance.is_good, results=lines)
+        self._may_go_on()
         if not acceptance.is_good:
             self.tested = acceptance
             raise AcceptanceFailed(
