@@ -61,22 +61,21 @@ def test_a_run_that_cannot_be_finished_stays_armed_and_held(edited: World) -> No
     assert when_over(edited) == {PORTAL_FIELD: (20, 45)}, "a person's, which the run had not written yet"
 
 
-def test_what_the_run_left_out_is_left_out_when_it_is_finished(edited: World) -> None:
+def test_what_the_run_did_not_choose_is_left_alone_when_it_is_finished(edited: World) -> None:
     edited.edit(SITE, "label: Gate\n", "label: Gate B\n")
     run = killed_after(edited, "done", target="nvr", excludes=("nvr/camera/11",))
     outcome = resume(edited, run, Way.FINISH)
     assert outcome.error is None, outcome.error
     assert not outcome.reverted
     assert standing(edited, run) == "applied"
-    assert when_over(edited) == {"nvr/camera/11 name": ("11 Gate", "11 Gate B")}
-
-
-def test_what_the_run_chose_is_all_that_is_proven(edited: World) -> None:
+    camera = {"nvr/camera/11 name": ("11 Gate", "11 Gate B")}
+    assert when_over(edited) == camera
+    edit_both(edited, back=True)
     run = killed_after(edited, "done", target="nvr", targets=("nvr/camera/10",))
     outcome = resume(edited, run)
     assert outcome.error is None, outcome.error
     assert standing(edited, run) == "applied"
-    assert when_over(edited).keys() == {PORTAL_FIELD}
+    assert when_over(edited) == {**camera, PORTAL_FIELD: (10, 45)}
 
 
 def test_a_run_that_was_to_wait_waits_when_it_is_finished(edited: World) -> None:
