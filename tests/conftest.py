@@ -25,7 +25,9 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 SLOW_FIRST = (
-    "test_crash.py",
+    "test_crash_records.py",
+    "test_crash_faults.py",
+    "test_crash_alone.py",
     "test_agent_cases.py",
     "test_wheel.py",
     "test_rollback.py",

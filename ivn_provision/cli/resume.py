@@ -82,6 +82,8 @@ def _resumed(
     from ivn_provision.spec.fleet import find_site
 
     sites = tuple(find_site(folder, name) for name in chosen_sites(journal, names))
+    if not sites:
+        return ()  # a run that broke off before its first record does not even say how it was called
     opened = opener(deadline, sites)
     opened.run_id, opened.file_edits = journal.run, file_edits
     with interrupts() as stop, progress(len(sites)) as observer:

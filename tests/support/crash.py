@@ -2,227 +2,246 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
-import time
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 
-from ivn_provision.run.engine import apply_sites
-from ivn_provision.run.events import Event, Step
-from ivn_provision.run.journal import read_run
+from ivn_provision.run.journal import Record, read_run, standing_of
+from ivn_provision.run.story import ENDED
+from tests.support.crash_child import NOWHERE, Job, Point, label
+from tests.support.crash_forks import Ended, Forks
+from tests.support.crash_picture import Picture, Seen, look
+from tests.support.crash_writes import mark, twice, writes
 from tests.support.world import World, run_id
 
 SITE = "lab-0001"
-EVENT = "  - {pin: 2, camera: 10, match: equals}\n"
-SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """What happens to one apply.
+
+    It dies at `kill`, or `kill_after` seconds. `fault` of the lab at `place` sets in at `pause` and lasts until the
+    process is gone; `meanwhile` is what else happens there. `most_bytes`: no file of the tool may be larger. The first
+    `resume` dies at `resume_kill`; without `resumes` there is none.
+    """
+
+    kill: Point = NOWHERE
+    kill_after: float | None = None
+    place: str = ""
+    fault: str = ""
+    pause: Point = NOWHERE
+    most_bytes: int = 0
+    meanwhile: Callable[[World], None] = lambda _: None
+    resume_kill: Point = NOWHERE
+    resumes: bool = True
+    deadline_seconds: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What a crash led to. `last` is the last record before the kill, `state` `old`, `new` or what it is else."""
+    """What a crash led to. `state` is `old`, `new` or `neither`, and so it shall never be the last.
+
+    `last`: the last record before the kill, `standing` how the run stood then; `resumed_to` the last record before
+    the first resume was killed, where it was. `other`: what else must not be, in words.
+    """
 
     last: str
     state: str
-    resumed: int
-    twice: tuple[str, ...]
-    leases: tuple[str, ...]
-    stderr: str = ""
+    standing: str = ""
+    resumed_to: str = ""
+    twice: tuple[str, ...] = ()
+    leases: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
 
-
-@dataclass
-class _Faulty:
-    """Switches a fault on at the first write."""
-
-    world: World
-    place: str
-    fault: str
-    done: bool = False
-
-    def notify(self, event: Event) -> None:
-        target = "portal" if self.place == "portal" else "nvr"
-        if event.step is Step.WRITING and event.target == target and not self.done:
-            self.done = True
-            self.world.lab.fault(self.place, self.fault)
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """All that must not be."""
+        neither = ("neither old nor new",) if self.state == "neither" else ()
+        return (*neither, *(f"twice: {each}" for each in self.twice), *self.leases, *self.other)
 
 
 @dataclass
 class Crashes:
-    """Applies between two declared states of one site, `a` and `b`, again and again, each killed once."""
+    """Applies between two declared states of one site, again and again, each broken once.
+
+    `at` is the state that live has, "" if nobody knows.
+    """
 
     world: World
-    a: str
-    b: str
-    runs: int = field(default=1000)
-    at: str = "a"
-
-    def text(self, which: str) -> str:
-        return self.a if which == "a" else self.b
-
-    def declare(self, which: str) -> None:
-        (self.world.folder / f"{SITE}.yml").write_text(self.text(which), encoding="utf-8")
-
-    def is_at(self, which: str) -> bool:
-        """Is live exactly this state? By a fresh reading and an empty plan."""
-        self.declare(which)
-        (outcome,) = self.world.plan(SITE)
-        assert outcome.error is None, outcome.error
-        assert outcome.plan is not None
-        return not outcome.plan.changes
+    texts: dict[str, str]
+    forks: Forks
+    runs: int = 1000
+    at: str = ""
+    pictures: dict[str, Picture] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """The site is at `a`."""
-        self.declare("a")
+        """Both states are made once without a crash, and pictures taken of them."""
+        for which in ("a", "b"):
+            self.settle(which)
+            self.pictures.setdefault(which, self.look().picture)
+        assert self.pictures["a"] != self.pictures["b"]
+
+    def settle(self, which: str) -> None:
+        """By a plain apply."""
+        self.at = ""
+        self.declare(which)
         (outcome,) = self.world.apply(SITE)
         assert outcome.error is None, outcome.error
-        self.at = "a"
+        self.at = which
 
-    def crash(
-        self,
-        *,
-        record: int = 0,
-        moment: str = "after",
-        seconds: float | None = None,
-        most_bytes: int = 0,
-    ) -> Ending:
-        """One apply to the other state, killed at a record or after some time, and ended by `resume`.
+    def declare(self, which: str) -> None:
+        (self.world.folder / f"{SITE}.yml").write_text(self.texts[which], encoding="utf-8")
 
-        `most_bytes`: no file of the tool may be larger, as if its disk was full then.
-        """
-        goal = "b" if self.at == "a" else "a"
-        self.declare(goal)
-        self.runs += 1
-        run = run_id(self.runs)
-        mark = self._mark()
-        self._killed("apply", run, record, moment, seconds, "0", str(most_bytes))
-        return self._ended(goal, run, mark)
+    def look(self) -> Seen:
+        return look(self.world, SITE)
 
-    def broken(self, place: str, fault: str) -> Ending:
-        """One apply to the other state during which a fault of the lab sets in, and `resume` after it."""
-        goal = "b" if self.at == "a" else "a"
-        self.declare(goal)
-        self.runs += 1
-        run = run_id(self.runs)
-        mark = self._mark()
-        opener = self.world.opener(3.0)
-        opener.run_id = run
-        observer = _Faulty(self.world, place, fault)
-        apply_sites([self.world.site(SITE)], opener, observer, guards=self.world.guards())
-        self.world.lab.fault(place, fault, on=False)
-        return self._ended(goal, run, mark)
-
-    def _ended(self, goal: str, run: str, mark: tuple[int, int]) -> Ending:
-        last = self._last(run)
-        code, stderr = self._resume(run) if last else (0, "")
-        state = self._state(goal)
-        return Ending(last, state, code, self._twice(mark), self._leases(), stderr)
-
-    def killed_after(self, event: str, run: str, *, confirm_within: int = 0) -> None:
-        """An apply of what is declared now, killed after the first record of an event; nothing ends it."""
-        self._killed("apply", run, 0, event, None, str(confirm_within))
-
-    def _state(self, goal: str) -> str:
+    def next_run(self) -> tuple[str, str, str]:
+        """The state that is there, the other one, which is declared now, and the name of the run to it."""
+        if not self.at:
+            self.settle("a")
         old = self.at
-        if self.is_at(goal):
-            self.at = goal
-            return "new"
-        return "old" if self.is_at(old) else "neither"
+        goal = "b" if old == "a" else "a"
+        self.declare(goal)
+        self.runs += 1
+        return old, goal, run_id(self.runs)
 
-    def _command(self, what: str, run: str, record: int, moment: str) -> list[str]:
-        state = str(self.world.state.path)
-        folder = str(self.world.folder)
-        module = "tests.support.crash_child"
-        return [sys.executable, "-m", module, folder, state, SITE, what, run, str(record), moment]
+    def job(self, run: str) -> Job:
+        """An apply of what is declared, without a crash."""
+        return Job(str(self.world.folder), str(self.world.state.path), SITE, run)
 
-    def _killed(
-        self, what: str, run: str, record: int, moment: str, seconds: float | None, *more: str
-    ) -> None:
-        child = subprocess.Popen(
-            [*self._command(what, run, record, moment), *more],
-            cwd=Path(__file__).parents[2],
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    def whole_journal(self) -> int:
+        """Bytes of the journal of an apply that ends well."""
+        old, goal, run = self.next_run()
+        del old
+        assert self.forks.run(self.job(run)).code == 0
+        self.at = goal
+        return (self.world.state.path / "runs" / run / "journal.jsonl").stat().st_size
+
+    def crash(self, crash: Crash) -> Ending:
+        """One apply to the other state, broken as asked, and ended by `resume`."""
+        old, goal, run = self.next_run()
+        self.at = ""  # whatever goes wrong here
+        since, before = mark(self.world, SITE), self.recorder_bytes()
+        self.forks.run(self._apply(run, crash), partial(self._paused, crash))
+        self._fault(crash, on=False)
+        records = self.records(run)
+        standing = standing_of(records, SITE)
+        killed, other = self._resumed(run, crash) if records and crash.resumes else (records, [])
+        seen, ended = self.look(), self.records(run)
+        self.world.lab.end_shells(SITE)  # each kill leaves some, and a user may have 30
+        state = self._state(seen, old, goal)
+        other += self._troubles(run, ended, seen, state, goal)
+        if state == "old" and self._went_back_itself(ended) and self.recorder_bytes() != before:
+            other.append("the recorder's files are not byte by byte what they were")
+        return Ending(
+            last_of(records),
+            state,
+            standing,
+            last_of(killed) if crash.resume_kill.number else "",
+            twice(writes(self.world, SITE, since)),
+            seen.leases,
+            tuple(other),
         )
-        try:
-            if seconds is not None:
-                self._wait_for(run, child)
-                time.sleep(seconds)
-                child.kill()
-            child.communicate(timeout=SECONDS)
-        finally:
-            child.kill()
-            child.wait()
 
-    def _wait_for(self, run: str, child: subprocess.Popen[bytes]) -> None:
-        journal = self.world.state.path / "runs" / run / "journal.jsonl"
-        end = time.monotonic() + SECONDS
-        while not journal.exists() and child.poll() is None and time.monotonic() < end:
-            time.sleep(0.005)
-
-    def _resume(self, run: str) -> tuple[int, str]:
-        done = subprocess.run(
-            self._command("resume", run, 0, "after"),
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
+    def _apply(self, run: str, crash: Crash) -> Job:
+        return replace(
+            self.job(run),
+            kill=crash.kill,
+            pause=crash.pause,
+            kill_after=crash.kill_after,
+            most_bytes=crash.most_bytes,
+            deadline_seconds=crash.deadline_seconds,
         )
-        return done.returncode, done.stderr.decode()
 
-    def _last(self, run: str) -> str:
-        """The last record before the kill; reading verifies the whole journal."""
+    def _paused(self, crash: Crash) -> None:
+        self._fault(crash, on=True)
+        crash.meanwhile(self.world)
+
+    def _fault(self, crash: Crash, *, on: bool) -> None:
+        if crash.fault:
+            self.world.lab.fault(crash.place, crash.fault, on=on)
+
+    def _resumed(self, run: str, crash: Crash) -> tuple[tuple[Record, ...], list[str]]:
+        """By one `resume`, or by two of which the first is killed: the records before the last, and what went wrong."""
+        if crash.resume_kill.number:
+            self.resume(run, crash.resume_kill)
+        records = self.records(run)
+        ended = self.resume(run)
+        return records, [f"resume: {ended.code} {ended.stderr}"] if ended.code else []
+
+    def resume(self, run: str, kill: Point = NOWHERE) -> Ended:
+        return self.forks.run(replace(self.job(run), resume=True, kill=kill))
+
+    def records(self, run: str) -> tuple[Record, ...]:
+        """Reading them verifies the whole journal."""
         if not (self.world.state.path / "runs" / run / "journal.jsonl").exists():
-            return ""
-        records = read_run(self.world.state, run)
-        if not records:
-            return "(a torn first line)"
-        record = records[-1]
-        target = record.data.get("target")
-        return f"{record.event} {target}" if target else record.event
+            return ()
+        return read_run(self.world.state, run)
 
-    def _mark(self) -> tuple[int, int]:
-        return len(self.world.lab.nvr(SITE).write_log), len(self.world.lab.portal.write_log)
+    def _state(self, seen: Seen, old: str, goal: str) -> str:
+        for word, which in (("new", goal), ("old", old)):
+            if seen.picture == self.pictures[which]:
+                self.at = which
+                return word
+        return "neither"
 
-    def _twice(self, mark: tuple[int, int]) -> tuple[str, ...]:
-        """Writes of the same change to the same thing, more often than it was undone."""
-        recorder = self.world.lab.nvr(SITE).write_log[mark[0] :]
-        portal = self.world.lab.portal.write_log[mark[1] :]
-        changes = [(each.path, each.before, each.after) for each in recorder]
-        changes += [(each.path, each.before, each.after) for each in portal]
-        counts = Counter(changes)
-        return tuple(
-            f"{path}: {before} -> {after}"
-            for (path, before, after), count in counts.items()
-            if count > 1 + counts[path, after, before]
-        )
+    def _troubles(
+        self, run: str, records: tuple[Record, ...], seen: Seen, state: str, goal: str
+    ) -> list[str]:
+        """What is not as it shall be after every end."""
+        found = [f"{each}: it must run" for each in seen.picture.services if not each.endswith(": Running")]
+        standing = standing_of(records, SITE)
+        if standing not in ENDED:
+            found.append(f"run {run} is {standing} by its journal")
+        found += seen.reverts
+        if state == "neither":
+            found += self.pictures[goal].differences(seen.picture)
+        return found
 
-    def _leases(self) -> tuple[str, ...]:
-        self.declare(self.at)
-        (outcome,) = self.world.plan(SITE)
-        assert outcome.plan is not None
-        return tuple(each.target for each in outcome.plan.facts if each.holding.lease is not None)
+    def _went_back_itself(self, records: tuple[Record, ...]) -> bool:
+        """Has the recorder put its files back, or were they never written? A plan back makes new objects."""
+        back = [each.data["whole"] for each in records if label(each.event, each.data) == "put_back nvr"]
+        wrote = any(label(each.event, each.data) == "intent nvr" for each in records)
+        return back[-1] if back else not wrote
+
+    def recorder_bytes(self) -> bytes:
+        return self.world.lab.nvr(SITE).configuration_path.read_bytes()
+
+
+def killed_after(world: World, point: Point, run: str, *, confirm_within: int = 0) -> None:
+    """An apply of what is declared now, killed there; nothing ends it."""
+    with Forks() as forks:
+        job = replace(Crashes(world, {}, forks).job(run), kill=point, confirm_within=confirm_within)
+        ended = forks.run(job)
+    assert ended.was_killed, ended
+
+
+def last_of(records: tuple[Record, ...]) -> str:
+    return label(records[-1].event, records[-1].data) if records else "(none)"
+
+
+def other_state(text: str) -> str:
+    """A soft trigger gets another number: two writes on the recorder, and the portal in between."""
+    other = text.replace("generic_events:\n  - {pin: 2,", "generic_events:\n  - {pin: 4,")
+    other = other.replace("{pin: 2, source: soft,", "{pin: 4, source: soft,")
+    assert other != text
+    return other
+
+
+@contextmanager
+def crashing(world: World) -> Iterator[Crashes]:
+    """Ready for the first crash."""
+    text = (world.folder / f"{SITE}.yml").read_text(encoding="utf-8")
+    with Forks() as forks:
+        crashes = Crashes(world, {"a": text, "b": other_state(text)}, forks)
+        crashes.begin()
+        yield crashes
 
 
 def moments(count: int, seconds: float, seed: int) -> list[float]:
     """Random times of an apply, the same for the same seed."""
     chance = random.Random(seed)
     return [chance.uniform(0, seconds) for _ in range(count)]
-
-
-def table(endings: Mapping[str, list[Ending]]) -> str:
-    """Kill point -> outcome, as Markdown."""
-    lines = [
-        "| killed | times | old | new | neither | written twice | lease left |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for point, all_of in endings.items():
-        states = Counter(each.state for each in all_of)
-        twice = sum(bool(each.twice) for each in all_of)
-        leases = sum(bool(each.leases) for each in all_of)
-        counts = [states["old"], states["new"], len(all_of) - states["old"] - states["new"], twice, leases]
-        lines.append(f"| {point} | {len(all_of)} | " + " | ".join(map(str, counts)) + " |")
-    return "\n".join(lines)

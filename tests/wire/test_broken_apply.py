@@ -94,6 +94,20 @@ def test_a_portal_that_fails_in_the_middle_is_said(world: World) -> None:
     assert world.apply(SITE)[0].error is None
 
 
+def test_a_portal_that_committed_and_broke_off_is_put_back_at_once(world: World) -> None:
+    """The way back reads the portal anew: what was read before the write is not true any more."""
+    assert world.apply(SITE)[0].error is None
+    world.edit(SITE, "generic_events:\n  - {pin: 2,", "generic_events:\n  - {pin: 4,")
+    world.edit(SITE, "{pin: 2, source: soft,", "{pin: 4, source: soft,")
+    outcome = apply(world, Disturber(world, Step.WRITING, "portal", "portal http_500_after_commit-once"))
+    assert isinstance(outcome.error, PartlyApplied)
+    assert outcome.reverted, outcome.error
+    world.edit(SITE, "generic_events:\n  - {pin: 4,", "generic_events:\n  - {pin: 2,")
+    world.edit(SITE, "{pin: 4, source: soft,", "{pin: 2, source: soft,")
+    assert (plan := world.plan(SITE)[0].plan) is not None
+    assert plan.is_empty
+
+
 def test_a_technician_between_two_writes_is_not_overwritten(world: World) -> None:
     """The second batch reads again and compares with what the plan saw."""
     assert world.apply(SITE)[0].error is None

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Ran, ivn
-from tests.support.crash import SITE, Crashes
+from tests.support.crash import SITE, killed_after
+from tests.support.crash_child import Point
 from tests.support.world import World
 from tests.wire.test_cost_and_secrets import CONFIGURATION, forms, lab_secrets, plant
 
@@ -91,7 +92,7 @@ def broken_and_killed(world: World, life: Life) -> None:
     assert ran.code != 0
     life.said += [ran.out, ran.err]
     run = "29991231T235959Z-deadbeef"
-    Crashes(world, "", "").killed_after("done", run)
+    killed_after(world, Point(1, "done nvr"), run)
     life.run("status", SITE, code=2)
     ran = ivn("resume", run, "--revert", cwd=life.at)
     life.said += [ran.out, ran.err]

@@ -204,21 +204,28 @@ class PortalWriter(PortalReader):
         """
         self._reading()
         done: list[Outcome] = []
-        for change in work.changes:
-            try:
-                self._write(change, work.desired.get(change.address, {}))
-            except IvnError as error:
-                if not done:
-                    raise
-                raise PartlyApplied(
-                    f"{len(done)} of {len(work.changes)} portal changes were made, then: {error.summary}",
-                    done=tuple(str(each.address) for each in done),
-                    where=error.where or str(change.address),
-                    next_step=error.next_step,
-                ) from error
-            done.append(Outcome(change.address, "done"))
-        self._found = None
+        try:
+            for change in work.changes:
+                self._write_next(change, work, done)
+        finally:
+            self._found = (
+                None  # also after a write that broke off: what was read before may not be true any more
+            )
         return tuple(done)
+
+    def _write_next(self, change: Change, work: Work, done: list[Outcome]) -> None:
+        try:
+            self._write(change, work.desired.get(change.address, {}))
+        except IvnError as error:
+            if not done:
+                raise
+            raise PartlyApplied(
+                f"{len(done)} of {len(work.changes)} portal changes were made, then: {error.summary}",
+                done=tuple(str(each.address) for each in done),
+                where=error.where or str(change.address),
+                next_step=error.next_step,
+            ) from error
+        done.append(Outcome(change.address, "done"))
 
     def _write(self, change: Change, fields: Mapping[str, Value]) -> None:
         path = _path(self._account, change.address)

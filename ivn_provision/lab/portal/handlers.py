@@ -88,7 +88,7 @@ async def put_object(call: Call) -> Response:
     new = put[spot.kind](spot, body)
     if old != new:
         call.core.counters.writes += 1
-        _log(call, spot, old, new)
+    _log(call, spot, old, new)
     return _shown(call, new, status=201 if old is None else 200)
 
 
@@ -110,8 +110,9 @@ def _run(call: Call) -> str:
 
 def _log(call: Call, spot: Spot, old: Stored | None, new: Stored | None) -> None:
     before, after = (each.etag if each else "" for each in (old, new))
+    content = (old.content_hash if old else "", new.content_hash if new else "")
     request = call.request
-    written = leases.Written(spot.site, request.url.path, request.method, before, after, _run(call))
+    written = leases.Written(spot.site, request.url.path, request.method, before, after, _run(call), content)
     call.core.leases.log.append(written)
 
 

@@ -34,7 +34,8 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One committed change. `before` and `after` are ETags, "" where there is no object; `run` is the header's."""
+    """One write that was taken, also of what was there already. `before` and `after` are ETags, "" where there is
+    no object; `run` is the header's. `content`: a hash before and after of what is stored, but for its revision."""
 
     site: str
     path: str
@@ -42,6 +43,7 @@ class Written:
     before: str
     after: str
     run: str
+    content: tuple[str, str] = ("", "")
 
 
 @dataclass(slots=True)

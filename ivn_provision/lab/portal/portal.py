@@ -55,7 +55,7 @@ class Portal:
 
     @property
     def write_log(self) -> list[Written]:
-        """Every committed change through the API, oldest first."""
+        """Every write that the API took, oldest first; one that changed nothing too."""
         return list(self.leases.log)
 
     @property

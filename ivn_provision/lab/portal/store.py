@@ -65,6 +65,11 @@ class Stored:
         text = canonical([self.path.row(), self.content, self.generated, self.revision])
         return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
+    @property
+    def content_hash(self) -> str:
+        """What it is, whenever and however often it was written."""
+        return hashlib.sha256(canonical([self.content, self.generated]).encode()).hexdigest()[:32]
+
 
 def canonical(value: object) -> str:
     """One text for equal JSON values. Raises ValueError for what is not JSON (NaN)."""
