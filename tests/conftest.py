@@ -32,6 +32,9 @@ SLOW_FIRST = (
     "test_wheel.py",
     "test_rollback.py",
     "test_interrupts.py",
+    "test_failure_table.py",
+    "test_failure_table_rest.py",
+    "test_failure_table_verify.py",
 )
 """Files that take long: on several cores they must not be the last that one core works on alone."""
 

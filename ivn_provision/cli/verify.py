@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ivn_provision.cli.commission import check_reports, write_reports
 from ivn_provision.cli.guarding import seconds_of
 from ivn_provision.cli.hardware import ask_of, hardware_options
 from ivn_provision.cli.shared import (
@@ -39,6 +40,14 @@ if TYPE_CHECKING:
 @click.argument("names", nargs=-1, required=True, metavar="SITE...")
 @sites_option
 @hardware_options
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Check the site first, and write a commissioning report: .html, .json or .xml (JUnit). For one site.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text")
 @deadline_option
 def command(
@@ -47,6 +56,7 @@ def command(
     folder: Path,
     hardware: str,
     hardware_wait: str,
+    reports: tuple[Path, ...],
     form: str,
     deadline: float,
 ) -> None:
@@ -61,15 +71,19 @@ def command(
     from ivn_provision.report.acceptance_json import acceptance_json
     from ivn_provision.report.acceptance_text import render_acceptance
     from ivn_provision.report.junit import junit
+    from ivn_provision.run.checking import check_site
 
     sites = load_sites(folder, names)
+    check_reports(reports, len(sites))
     seconds = seconds_of(hardware_wait, "--hardware-wait")
     with interrupts() as stop, progress(len(sites), live=hardware == "skip") as observer:
         ask = ask_of(hardware, seconds, stop.stopping)
-        verifying = verifying_of(
-            opener(deadline, sites), observer, stop.stopping, ask=ask, hardware_seconds=seconds
-        )
+        began, opened = datetime.now(UTC), opener(deadline, sites)
+        checked = [check_site(sites[0], opened, observer)] if reports else []
+        verifying = verifying_of(opened, observer, stop.stopping, ask=ask, hardware_seconds=seconds)
         verified = verifying.sites(sites)
+    for each in checked:
+        write_reports(reports, sites[0], each, verified[0], run=opened.run_id, began=began)
     found = [each.acceptance for each in verified if each.acceptance is not None]
     if form == "json":
         echo(json.dumps({"acceptances": [acceptance_json(each) for each in found]}, indent=2))

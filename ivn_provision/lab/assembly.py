@@ -55,7 +55,7 @@ class Assembly:
         usernames = {site.key: site.mail_username for site in self.sites}
         self.smtp = SmtpSettings(_MAIL_HOST, ports.mail, "starttls", usernames)
         clients = {PORTAL_CLIENT: self.passwords.get("portal-client")}
-        around = Recorders(self._reach, self._recorded)
+        around = Recorders(self._reach, self._open_to_all, self._recorded)
         self.portal = Portal(directory / "portal.sqlite3", clients, self.smtp, clock, recorders=around)
         context = self.tls.server_context()
         accounts = {site.mail_username: Account(site.key, site.mail_password) for site in self.sites}
@@ -148,6 +148,11 @@ class Assembly:
             if (nvr.site.host, nvr.site.web_port) == (host, port) and nvr.image_port:
                 return host, nvr.image_port
         return host, port
+
+    def _open_to_all(self, host: str) -> bool:
+        return any(
+            nvr.site.host == host and "event-port-open" in nvr.windows.faults for nvr in self.nvrs.values()
+        )
 
     def _recorded(self, site: str, camera: int, _: datetime) -> tuple[float, float] | None:
         return self.nvrs[site].recorded(camera) if site in self.nvrs else (ALWAYS_SECONDS, ALWAYS_SECONDS)

@@ -192,6 +192,10 @@ class Lab:
         """Arm or disarm a site and open or end ("") an incident, as the portal shows it. Raises LabError."""
         self._call(lambda: self.assembly.portal_state(site, armed=armed, incident=incident))
 
+    def end_shells(self, site: str) -> None:
+        """What died clients left open on a site's recorder is over now, not after its idle time. Raises LabError."""
+        self._call(self.nvr(site).end_shells)
+
     def set_latency(self, seconds: float) -> None:
         """Added to every request to the portal and the recorders."""
         self._call(lambda: self.assembly.set_latency(seconds))

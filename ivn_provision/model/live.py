@@ -75,12 +75,14 @@ class Revert:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What of a run is on a target, and whether its site may be touched now."""
+    """What of a run is on a target, and whether its site may be touched now. `test_until` (RFC 3339) is set while
+    the site is on test."""
 
     lease: Lease | None = None
     reverts: tuple[Revert, ...] = ()
     armed: bool = False
     incident: str = ""
+    test_until: str = ""
 
 
 NOTHING_HELD = Holding()

@@ -20,12 +20,13 @@ def acceptance_json(acceptance: Acceptance) -> dict[str, Any]:
         "ended": moment(acceptance.ended),
         "accepted": acceptance.passed,
         "window_until": acceptance.window_until or None,
-        "pins": [_pin(each) for each in acceptance.records],
+        "pins": [pin_json(each) for each in acceptance.records],
         "results": checks_json(acceptance.results),
     }
 
 
-def _pin(record: Record) -> dict[str, Any]:
+def pin_json(record: Record) -> dict[str, Any]:
+    """One pin; of a mail that cannot be read, where."""
     shot, latency = record.shot, record.latency_seconds
     return {
         "pin": shot.pin,

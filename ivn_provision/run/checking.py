@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,7 +18,8 @@ from ivn_provision.drivers.xprotect_e.image_server import Login
 from ivn_provision.drivers.xprotect_e.smtp_probe import Mailbox, SmtpDialogue, smtp_dialogue, smtp_step
 from ivn_provision.drivers.xprotect_e.store import bare
 from ivn_provision.errors import IvnError, SecretError
-from ivn_provision.model.resource import Resource
+from ivn_provision.model.resource import Address
+from ivn_provision.plan.plan import SitePlan, TargetFacts
 from ivn_provision.run.events import Event, Observer
 from ivn_provision.run.events import Step as Doing
 from ivn_provision.run.planning import Vouched, plan_site
@@ -32,18 +33,20 @@ from ivn_provision.verify.registry import run
 from ivn_provision.verify.result import Result
 
 T = TypeVar("T")
-SMTP_SECONDS = 15
+SMTP_SECONDS, IMAGE_SECONDS = 15, 30
+"""At most; less where the deadline of the whole reading is short: a silent camera must not cost the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What the checks of a site found. `error`: a target did not answer, so that its checks are inconclusive;
-    without results nothing could be looked at. `images` by camera number."""
+    without results nothing could be looked at. `images` by camera number. `facts` are of those that answered."""
 
     site: str
     results: tuple[Result, ...] = ()
     images: Mapping[int, CameraImage] | None = None
     error: IvnError | None = None
+    facts: tuple[TargetFacts, ...] = ()
 
 
 def check_sites(sites: tuple[Site, ...], opener: Opener, observer: Observer) -> tuple[Checked, ...]:
@@ -71,7 +74,8 @@ def check_site(site: Site, opener: Opener, observer: Observer) -> Checked:
     error = next((gathering.errors[name] for name in readers if name in gathering.errors), None)
     if error is not None:
         name_place(error, site.name)
-    return Checked(site.name, run(CHECKS, evidence), evidence.images, error)
+    facts = evidence.plan.facts if evidence.plan else ()
+    return Checked(site.name, run(CHECKS, evidence), evidence.images, error, facts)
 
 
 class _Gathering:
@@ -103,19 +107,22 @@ class _Gathering:
         plan = plan_site(self.site, there, opener.secret, self.observer, vouched) if there else None
         reading = nvr.reading() if nvr else None
         live = [resource for each in there.values() for resource in each.read().resources]
+        facts = {name: each.probe() for name, each in there.items()}
+        paired = set(plan.references.values()) if plan else set()
         return Evidence(
             site=self.site,
             now=opener.clock(),
             plan=plan,
-            facts={name: each.probe() for name, each in there.items()},
+            facts=facts,
             windows=reading.windows if reading else None,
             logins={each.login.name: each.status for each in reading.logins} if reading else {},
-            foreign=tuple(each for each in live if not each.owned),
+            foreign=tuple(each for each in live if not each.owned and each.handle not in paired),
             smtp=self._dialogue(nvr),
-            images=self._images(nvr, live),
+            images=self._images(nvr, plan),
             connectivity=connectivity,
             events=events,
             all_events=len(events) < PAGE_SIZE,
+            test_until=facts["portal"].holding.test_until if "portal" in facts else "",
             missing=self.missing,
         )
 
@@ -146,7 +153,7 @@ class _Gathering:
         if (smtp := self._smtp(computed)) is not None:
             steps.append(smtp)
         if self._login is not None:
-            steps.append(images_step(self._login))
+            steps.append(images_step(self._login, self._within(IMAGE_SECONDS, 2)))
         return steps
 
     def _smtp(self, computed: Mapping[str, str]) -> Step | None:
@@ -169,7 +176,11 @@ class _Gathering:
         )
         # the lab's own certificate is trusted by no Windows
         in_lab = self.site.nvr is not None and is_loopback(self.site.nvr.connect.host)
-        return smtp_step(mailbox, SMTP_SECONDS, trust_any=in_lab)
+        return smtp_step(mailbox, self._within(SMTP_SECONDS, 4), trust_any=in_lab)
+
+    def _within(self, seconds: int, share: int) -> int:
+        """These seconds, or one part in so many of the deadline."""
+        return max(1, min(seconds, int(self.opener.deadline_seconds / share)))
 
     def _portals_login(self) -> Login | None:
         """The account that the portal logs in with."""
@@ -216,17 +227,18 @@ class _Gathering:
             return None
         return smtp_dialogue(answer)
 
-    def _images(self, nvr: XProtectReader | None, live: list[Resource]) -> Mapping[int, CameraImage]:
+    def _images(self, nvr: XProtectReader | None, plan: SitePlan | None) -> Mapping[int, CameraImage] | None:
         answer = _answer(nvr, "exchange")
         if answer is None:
             self.missing.setdefault("images", self.missing.get("nvr", "no picture was asked for"))
-            return {}
+            return None
         if not answer.get("ok"):
             self.missing["images"] = why_not(answer)
-            return {}
-        numbers = {bare(each.handle).lower(): _number(each) for each in live if each.kind == "camera"}
+            return None
+        handles = plan.references.items() if plan else ()
+        numbers = {bare(handle).lower(): address.key for address, handle in handles if _is_numbered(address)}
         seen = images_of(answer)
-        return {numbers[guid]: image for guid, image in seen.items() if numbers.get(guid)}
+        return {int(numbers[guid]): image for guid, image in seen.items() if guid in numbers}
 
 
 def _answer(nvr: XProtectReader | None, verb: str) -> Answer | None:
@@ -239,9 +251,6 @@ def _known(value: str | Computed, computed: Mapping[str, str]) -> str:
     return value if isinstance(value, str) else computed.get(value.path, "")
 
 
-def _number(camera: Resource) -> int:
-    """The number that a camera's name begins with (R-27); 0 for a name without one."""
-    name = str(camera.fields.get("name") or camera.title)
-    with suppress(ValueError):
-        return int(name.partition(" ")[0])
-    return 0
+def _is_numbered(address: Address) -> bool:
+    """A camera that bears its number, or will: which one it is, its hardware says."""
+    return address.kind == "camera" and address.key.isdecimal()

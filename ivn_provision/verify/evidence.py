@@ -10,9 +10,10 @@ from ivn_provision.drivers.portal.testing_values import Connectivity, PortalEven
 from ivn_provision.drivers.xprotect_e.camera_images import CameraImage
 from ivn_provision.drivers.xprotect_e.smtp_probe import SmtpDialogue
 from ivn_provision.drivers.xprotect_e.windows_seen import WindowsSeen
+from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.live import Facts
 from ivn_provision.model.resource import Address, Resource
-from ivn_provision.plan.plan import Change, SitePlan
+from ivn_provision.plan.plan import Action, Change, SitePlan
 from ivn_provision.spec.site import Site
 
 
@@ -20,7 +21,8 @@ from ivn_provision.spec.site import Site
 class Evidence:
     """`missing` says why a source is not there, by its name: `nvr`, `portal`, `smtp`, `images`, `connectivity`,
     `events`. `logins` are HTTP statuses of logins at the image server, by user. `foreign` are live objects that
-    are not ours. `events` are the portal's newest, newest first; `all_events`: are these all that there are?"""
+    are neither ours nor declared. `images` are by camera number, None if the account could not ask for any.
+    `test_until` is set while the site is on test. `events` are the portal's newest, newest first; `all_events`: are these all that there are?"""
 
     site: Site
     now: datetime
@@ -30,7 +32,7 @@ class Evidence:
     logins: Mapping[str, int] = field(default_factory=dict)
     foreign: tuple[Resource, ...] = ()
     smtp: SmtpDialogue | None = None
-    images: Mapping[int, CameraImage] = field(default_factory=dict)
+    images: Mapping[int, CameraImage] | None = None
     connectivity: Connectivity | None = None
     events: tuple[PortalEvent, ...] = ()
     all_events: bool = False
@@ -39,11 +41,13 @@ class Evidence:
 
     def changes(self, kind: str) -> Iterator[tuple[Change, str]]:
         """Differences of a kind from what is declared: with the field, or "" for a whole object."""
-        for change in self.plan.changes if self.plan else ():
-            if change.address.kind == kind and change.action.value == "update":
-                yield from ((change, each.name) for each in change.fields)
-            elif change.address.kind == kind:
+        changes = [each for each in (self.plan.changes if self.plan else ()) if each.address.kind == kind]
+        made = {each.address for each in changes if each.action is Action.CREATE}
+        for change in changes:
+            if change.action is not Action.UPDATE:
                 yield change, ""
+            elif change.address not in made:
+                yield from ((change, each.name) for each in change.fields)
 
     def live(self, kind: str) -> Iterator[tuple[Address, Mapping[str, object]]]:
         """Live objects of ours, of a kind."""
@@ -53,5 +57,5 @@ class Evidence:
 
     def is_unread(self, kind: str) -> bool:
         """Is it unknown whether objects of the kind are there at all?"""
-        facts = self.facts.get("portal" if kind in {"site", "device", "pin"} else "nvr")
+        facts = self.facts.get(KINDS[kind].target)
         return facts is None or kind in facts.capabilities.unread

@@ -156,16 +156,30 @@ def plan_of(world: World, site: str = SITE) -> SitePlan:
 
 def differences(world: World, site: str = SITE) -> dict[str, tuple[object, object]]:
     """`KIND/KEY FIELD` -> (live, declared)."""
-    return {
-        f"{change.address} {each.name}".partition("/")[2]: (each.before, each.after)
-        for change in plan_of(world, site).changes
-        for each in change.fields
-    }
+    return _differences(plan_of(world, site))
 
 
 def held(world: World, site: str = SITE) -> dict[str, str]:
     """The run whose lease each target keeps, and of the recorder also how its reverts stand."""
+    return _held(plan_of(world, site))
+
+
+def when_over(world: World, site: str = SITE) -> dict[str, tuple[object, object]]:
+    """`differences` of a site on which nothing of any run is held any more, by one reading."""
     plan = plan_of(world, site)
+    assert _held(plan) == {}
+    return _differences(plan)
+
+
+def _differences(plan: SitePlan) -> dict[str, tuple[object, object]]:
+    return {
+        f"{change.address} {each.name}".partition("/")[2]: (each.before, each.after)
+        for change in plan.changes
+        for each in change.fields
+    }
+
+
+def _held(plan: SitePlan) -> dict[str, str]:
     found = {each.target: each.holding.lease.run for each in plan.facts if each.holding.lease is not None}
     reverts = [each.state for facts in plan.facts for each in facts.holding.reverts]
     return {**found, **({"reverts": " ".join(reverts)} if reverts else {})}

@@ -131,6 +131,7 @@ class Crashes:
         standing = standing_of(records, SITE)
         killed, other = self._resumed(run, crash) if records and crash.resumes else (records, [])
         seen, ended = self.look(), self.records(run)
+        self.world.lab.end_shells(SITE)  # each kill leaves some, and a user may have 30
         state = self._state(seen, old, goal)
         other += self._troubles(run, ended, seen, state, goal)
         if state == "old" and self._went_back_itself(ended) and self.recorder_bytes() != before:

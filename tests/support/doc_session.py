@@ -34,6 +34,7 @@ _VOLATILE = (
     (re.compile(r"\b\d{8}T\d{6}Z-[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"\(process \d+\)"), "(process N)"),
     (re.compile(r" +\d+\.\d s\b"), " N s"),
+    (re.compile(r"a JPEG of \d+ bytes"), "a JPEG of N bytes"),
     (re.compile(r"\bin \d+ s\b"), "in N s"),
     (re.compile(r"(milestone-xp-p-)[0-9a-f]{8}"), r"\1ID"),
 )

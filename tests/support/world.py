@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ from ivn_provision.spec.fleet import find_site
 from ivn_provision.spec.secrets import resolve
 from ivn_provision.spec.site import Site
 from tests.support.attested import everything
+
+EVENT_PORT = 1234
+"""Where a generated site's recorder listens for generic events."""
 
 
 @dataclass
@@ -132,14 +136,26 @@ def run_id(number: int) -> str:
 
 
 def own_addresses() -> str:
-    """Two octets of loopback that no other lab of this machine is likely to use at the same time.
+    """Two octets of loopback that no other lab of this machine uses now.
 
     Each worker of pytest-xdist has a range of its own.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     room = 249 // count
-    return f"127.{2 + worker * room + random.randrange(room)}"
+    found = [f"127.{2 + worker * room + each}" for each in random.sample(range(room), room)]
+    return next((each for each in found if _is_free(each)), found[0])
+
+
+def _is_free(prefix: str) -> bool:
+    """Does no lab's first recorder listen for generic events there?"""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind((f"{prefix}.0.2", EVENT_PORT))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager

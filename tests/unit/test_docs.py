@@ -52,7 +52,9 @@ def test_blocks_say_what_they_are(one: Page) -> None:
         assert first.command.strip(), f"{one.name}:{first.line}: an empty command"
 
 
-@pytest.mark.parametrize("name", ["make-cli-reference", "make-site-reference"])
+@pytest.mark.parametrize(
+    "name", ["make-cli-reference", "make-site-reference", "make-checks-reference", "make-failure-table"]
+)
 def test_generated_pages_are_in_sync(name: str) -> None:
     script = ROOT / "scripts" / name
     done = subprocess.run(

@@ -17,7 +17,6 @@ from tests.support.broken_runs import (
     apply_with,
     at_record,
     confirm,
-    differences,
     edit_both,
     elsewhere,
     files_of,
@@ -28,6 +27,7 @@ from tests.support.broken_runs import (
     records,
     resume,
     standing,
+    when_over,
     writes,
 )
 from tests.support.world import World
@@ -101,63 +101,63 @@ def test_a_run_that_waits_is_confirmed_from_elsewhere_and_ended_here_without_a_w
     assert not outcome.reverted
     assert standing(edited, run) == "applied"
     assert writes(edited) == before, "neither the run nor the new site file was written"
-    assert held(edited) == {}
-    assert differences(edited).keys() == {"nvr/camera/11 name"}
+    assert when_over(edited).keys() == {"nvr/camera/11 name"}
 
 
-def nothing_more(world: World) -> None:
-    """Nobody did anything."""
+def test_after_the_recorder_went_off_it_is_too_late(edited: World) -> None:
+    def somebody_saves() -> None:
+        edited.lab.tamper(SITE, "camera", "11", {"label": "By hand"})
+
+    went_off(edited, lambda: None, "reverted", "has put the earlier state back")
+    fault = "service-start-fails"
+    went_off(
+        edited,
+        lambda: edited.lab.fault(SITE, fault),
+        "failed",
+        "tried to put the earlier state back, and failed",
+        lambda: edited.lab.fault(SITE, fault, on=False),
+    )
+    went_off(edited, somebody_saves, "left", "left what somebody changed since")
+    edit_both(edited, back=True)
+    assert when_over(edited) == {"nvr/camera/11 name": ("11 By hand", "11 Gate")}
 
 
-def somebody_saved(world: World) -> None:
-    world.lab.tamper(SITE, "camera", "11", {"label": "By hand"})
-
-
-def no_service_starts(world: World) -> None:
-    world.lab.fault(SITE, "service-start-fails")
-
-
-@pytest.mark.parametrize(
-    ("before", "state", "words"),
-    [
-        (nothing_more, "reverted", "has put the earlier state back"),
-        (somebody_saved, "left", "left what somebody changed since"),
-        (no_service_starts, "failed", "tried to put the earlier state back, and failed"),
-    ],
-)
-def test_after_the_recorder_went_off_it_is_too_late(
-    edited: World, before: Callable[[World], None], state: str, words: str
+def went_off(
+    world: World, before: Callable[[], None], state: str, words: str, after: Callable[[], None] = lambda: None
 ) -> None:
-    run = waiting(edited)
-    before(edited)
-    later(edited)
-    edited.lab.fault(SITE, "service-start-fails", on=False)
-    kept = held(edited)
+    """A run that waits, whose recorder goes off so: it is not confirmed, nothing is given back, resume reverts it."""
+    run = waiting(world)
+    before()
+    later(world)
+    after()
+    kept = held(world)
     assert kept["reverts"] == state
     assert "portal" in kept
-    assert_refused(confirm(edited), "too late", words, f"resume {run}")
-    assert_refused(confirm(elsewhere(edited)), "too late", words)
-    assert held(edited) == kept, "nothing was given back"
-    assert standing(edited, run) == "pending"
-    outcome = resume(edited, run)
+    assert_refused(confirm(world), "too late", words, f"resume {run}")
+    assert_refused(confirm(elsewhere(world)), "too late", words)
+    assert held(world) == kept
+    assert standing(world, run) == "pending"
+    outcome = resume(world, run)
     assert outcome.error is None, outcome.error
     assert outcome.reverted
-    assert held(edited) == {}
-    edit_both(edited, back=True)
-    ours = {"nvr/camera/11 name": ("11 By hand", "11 Gate")} if state == "left" else {}
-    assert differences(edited) == ours
+    assert standing(world, run) == "reverted"
+    changed = when_over(world)
+    assert changed["nvr/camera/10 name"] == ("10 Main Entrance", "10 Front Door")
+    assert changed["portal/site entry_delay_seconds"] == (45, 10)
 
 
-def test_the_recorder_goes_off_between_the_proof_and_the_release(edited: World) -> None:
-    outcome = apply_with(edited, Hook(Step.PROVEN, lambda: later(edited)), confirm_within=WITHIN)
+@pytest.mark.parametrize("hold", [False, True])
+def test_the_recorder_goes_off_between_the_proof_and_the_end(edited: World, hold: bool) -> None:
+    """The run ends by itself, or is about to wait for a person: what is gone is not called applied or pending."""
+    outcome = apply_with(edited, Hook(Step.PROVEN, lambda: later(edited)), confirm_within=WITHIN, hold=hold)
     assert isinstance(outcome.error, PartlyApplied), outcome.error
     assert "put the earlier state back by itself" in outcome.error.summary
     assert outcome.reverted
     assert not outcome.outcomes
+    assert not outcome.pending_until
     assert standing(edited, outcome.run) == "reverted"
-    assert held(edited) == {}
     edit_both(edited, back=True)
-    assert plan_of(edited).is_empty, "the portal went back too"
+    assert when_over(edited) == {}, "the portal went back too"
 
 
 def test_the_recorder_goes_off_while_a_person_confirms(edited: World) -> None:
@@ -170,9 +170,8 @@ def test_the_recorder_goes_off_while_a_person_confirms(edited: World) -> None:
     outcome = resume(edited, run)
     assert outcome.error is None, outcome.error
     assert outcome.reverted
-    assert held(edited) == {}
     edit_both(edited, back=True)
-    assert plan_of(edited).is_empty
+    assert when_over(edited) == {}
 
 
 def test_confirmed_here_it_stays_and_is_over(edited: World) -> None:
@@ -182,8 +181,7 @@ def test_confirmed_here_it_stays_and_is_over(edited: World) -> None:
     outcome = confirm(edited)
     assert outcome.error is None, outcome.error
     assert standing(edited, run) == "applied"
-    assert held(edited) == {}
     journals = files_of(edited.state.path / "runs")
     assert_refused(confirm(edited), f"nothing is pending on {SITE}")
     assert files_of(edited.state.path / "runs") == journals
-    assert plan_of(edited).is_empty
+    assert when_over(edited) == {}

@@ -31,7 +31,7 @@ def test_a_glob_that_names_nothing_writes_nothing_also_where_nothing_would_chang
     for changed in (False, True):
         if changed:
             edit_both(two)
-        for sites in ((), (OTHER,), SITES):
+        for sites in ((), (OTHER,)):
             ran = ivn_here("apply", *sites, "--auto-approve", "--target", "nvr/camrea/10", cwd=at)
             assert ran.code == 64, ran.out + ran.err
             assert "nvr/camrea/10" in ran.err

@@ -25,6 +25,7 @@ from tests.support.broken_runs import (
     plan_of,
     records,
     standing,
+    when_over,
     writes,
 )
 from tests.support.world import Hands, World, run_id, started
@@ -149,8 +150,7 @@ def test_a_run_that_waited_too_long_is_ended_by_the_next_apply(edited: World) ->
     assert outcome.error is None, outcome.error
     assert overrides(edited, outcome.run) == [("broken run", f"{first.run} was ended first")]
     assert standing(edited, first.run) == "reverted"
-    assert plan_of(edited).is_empty
-    assert held(edited) == {}
+    assert when_over(edited) == {}
 
 
 def test_a_recorder_that_is_armed_without_a_lease_is_not_passed_over(edited: World) -> None:
@@ -170,8 +170,7 @@ def test_a_recorder_that_is_armed_without_a_lease_is_not_passed_over(edited: Wor
     (outcome,) = edited.apply(SITE)
     assert outcome.error is None, outcome.error
     assert standing(edited, run) == "reverted"
-    assert plan_of(edited).is_empty
-    assert held(edited) == {}
+    assert when_over(edited) == {}
 
 
 def test_one_apply_ends_a_killed_run_on_all_of_its_sites(tmp_path: Path) -> None:
@@ -187,8 +186,7 @@ def test_one_apply_ends_a_killed_run_on_all_of_its_sites(tmp_path: Path) -> None
         assert overrides(world, outcomes[0].run) == [("broken run", f"{run} was ended first")] * 2
         for each in sites:
             assert standing(world, run, each) == "reverted"
-            assert plan_of(world, each).is_empty
-            assert held(world, each) == {}
+            assert when_over(world, each) == {}
 
 
 def test_a_lease_that_a_wrong_clock_made_ends_when_the_clock_is_right_again(edited: World) -> None:
@@ -205,5 +203,4 @@ def test_a_lease_that_a_wrong_clock_made_ends_when_the_clock_is_right_again(edit
     assert run in outcome.error.summary
     (outcome,) = there.apply(SITE, overrides=frozenset({"lease"}))
     assert outcome.error is None, outcome.error
-    assert plan_of(edited).is_empty
-    assert held(edited) == {}
+    assert when_over(edited) == {}

@@ -13,7 +13,6 @@ from ivn_provision.run.resuming import Way
 from tests.support.broken_runs import (
     SITE,
     WITHIN,
-    differences,
     edit_both,
     files_of,
     held,
@@ -23,6 +22,7 @@ from tests.support.broken_runs import (
     records,
     resume,
     standing,
+    when_over,
     writes,
 )
 from tests.support.command import ivn_here
@@ -58,27 +58,24 @@ def test_a_run_that_cannot_be_finished_stays_armed_and_held(edited: World) -> No
     assert outcome.error is None, outcome.error
     assert outcome.reverted
     edit_both(edited, back=True)
-    assert differences(edited) == {PORTAL_FIELD: (20, 45)}, "a person's, which the run had not written yet"
-    assert held(edited) == {}
+    assert when_over(edited) == {PORTAL_FIELD: (20, 45)}, "a person's, which the run had not written yet"
 
 
-def test_what_the_run_left_out_is_left_out_when_it_is_finished(edited: World) -> None:
+def test_what_the_run_did_not_choose_is_left_alone_when_it_is_finished(edited: World) -> None:
     edited.edit(SITE, "label: Gate\n", "label: Gate B\n")
     run = killed_after(edited, "done", target="nvr", excludes=("nvr/camera/11",))
     outcome = resume(edited, run, Way.FINISH)
     assert outcome.error is None, outcome.error
     assert not outcome.reverted
     assert standing(edited, run) == "applied"
-    assert differences(edited) == {"nvr/camera/11 name": ("11 Gate", "11 Gate B")}
-    assert held(edited) == {}
-
-
-def test_what_the_run_chose_is_all_that_is_proven(edited: World) -> None:
+    camera = {"nvr/camera/11 name": ("11 Gate", "11 Gate B")}
+    assert when_over(edited) == camera
+    edit_both(edited, back=True)
     run = killed_after(edited, "done", target="nvr", targets=("nvr/camera/10",))
     outcome = resume(edited, run)
     assert outcome.error is None, outcome.error
     assert standing(edited, run) == "applied"
-    assert differences(edited).keys() == {PORTAL_FIELD}
+    assert when_over(edited) == {**camera, PORTAL_FIELD: (10, 45)}
 
 
 def test_a_run_that_was_to_wait_waits_when_it_is_finished(edited: World) -> None:
@@ -105,16 +102,15 @@ def test_a_run_that_was_to_wait_waits_when_it_is_finished(edited: World) -> None
     assert undone.error is None, undone.error
     assert undone.reverted
     assert standing(edited, run) == "reverted"
-    assert held(edited) == {}
     assert edited.lab.nvr(SITE).windows.tasks.all() == []
     edit_both(edited, back=True)
-    assert plan_of(edited).is_empty
+    assert when_over(edited) == {}
 
 
 # As a user calls it
 
 
-def test_a_pending_run_is_asked_for_and_undone_at_the_command_line(edited: World) -> None:
+def test_what_is_said_of_a_run_that_waits_and_of_one_that_waited_too_long(edited: World) -> None:
     at = edited.folder.parent
     (begun,) = edited.apply(SITE, confirm_within=WITHIN, hold=True)
     status = ivn_here("status", SITE, cwd=at)
@@ -130,10 +126,6 @@ def test_a_pending_run_is_asked_for_and_undone_at_the_command_line(edited: World
     assert undone.code == 0, undone.err
     assert undone.out == f"{SITE}: reverted. It was read again and is as it was before the run.\n"
     assert ivn_here("status", SITE, cwd=at).out == f"{SITE}: nothing is pending.\n"
-
-
-def test_status_says_what_to_do_with_a_run_whose_recorder_went_back(edited: World) -> None:
-    at = edited.folder.parent
     (begun,) = edited.apply(SITE, confirm_within=WITHIN, hold=True)
     later(edited)
     status = ivn_here("status", SITE, cwd=at)

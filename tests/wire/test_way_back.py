@@ -13,15 +13,14 @@ from tests.support.broken_runs import (
     SITE,
     Hook,
     apply_with,
-    differences,
     edit_both,
-    held,
     killed_after,
     looked_at,
     plan_of,
     records,
     resume,
     standing,
+    when_over,
 )
 from tests.support.world import World
 
@@ -80,13 +79,12 @@ def test_fields_that_the_run_did_not_change_stay_as_a_person_set_them(
     edited: World, back: Callable[[World], str]
 ) -> None:
     run = back(edited)
-    found = differences(edited)
+    found = when_over(edited)
     assert found.keys() == OURS | {"portal/site clip.pre_seconds", "nvr/camera/10 recording.mode"}
     assert found["portal/site clip.pre_seconds"] == (33, 10)
     assert found["portal/site entry_delay_seconds"] == (45, 10)
     assert found["nvr/camera/10 recording.mode"] == ("never", "always")
     assert found["nvr/camera/10 name"] == ("10 Main Entrance", "10 Front Door")
-    assert held(edited) == {}
     assert standing(edited, run) == "reverted"
 
 
@@ -98,11 +96,10 @@ def test_what_a_person_set_of_the_runs_own_fields_is_named_and_the_rest_goes_bac
     assert "but for what somebody changed since" in outcome.error.summary
     assert f"{SITE}/portal/site entry_delay_seconds" in outcome.error.summary
     assert outcome.reverted
-    assert differences(edited) == {
+    assert when_over(edited) == {
         "nvr/camera/10 name": ("10 Main Entrance", "10 Front Door"),
         "portal/site entry_delay_seconds": (20, 10),
     }
-    assert held(edited) == {}
     (end,) = records(edited, run, "site_end")
     assert end.data["standing"] == "reverted"
     assert "entry_delay_seconds" in end.data["error"]
@@ -124,8 +121,7 @@ def test_a_run_that_puts_itself_back_names_what_a_person_set_too(edited: World) 
     assert f"{SITE}/nvr/camera/10 name" in outcome.error.summary
     assert outcome.reverted
     edit_both(edited, back=True)
-    assert differences(edited) == {"nvr/camera/10 name": ("10 By hand", "10 Main Entrance")}
-    assert held(edited) == {}
+    assert when_over(edited) == {"nvr/camera/10 name": ("10 By hand", "10 Main Entrance")}
     assert standing(edited, outcome.run) == "reverted"
 
 
@@ -155,7 +151,7 @@ def test_a_write_of_the_way_back_that_fails_does_not_hide_what_was_written(edite
     outcome = resume(edited, run, Way.REVERT)
     assert outcome.error is None, outcome.error
     assert outcome.reverted
-    found = differences(edited)
+    found = when_over(edited)
     assert found["portal/site entry_delay_seconds"] == (45, 10), "it was really put back"
     assert found["portal/site clip.pre_seconds"] == (33, 10)
     assert standing(edited, run) == "reverted"
@@ -179,5 +175,6 @@ def test_a_file_that_is_saved_while_services_stop_is_left_as_it_is(
     outcome = resume(edited, run, Way.REVERT)
     assert outcome.error is None, outcome.error
     assert b"11 Saved" in path.read_bytes()
-    assert differences(edited)["nvr/camera/11 name"] == ("11 Saved", "11 Gate")
-    assert differences(edited).keys() == OURS | {"nvr/camera/11 name"}
+    found = when_over(edited)
+    assert found.keys() == OURS | {"nvr/camera/11 name"}
+    assert found["nvr/camera/11 name"] == ("11 Saved", "11 Gate")

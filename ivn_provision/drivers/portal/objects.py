@@ -171,7 +171,7 @@ def lease_of(node: Node) -> Lease:
 
 
 def holding_of(answer: Mapping[str, Any]) -> Holding:
-    """Lease and alarm state of a site's answer; a portal without them holds nothing. Raises WrongShape."""
+    """Lease, alarm state and test of a site's answer; a portal without them holds nothing. Raises WrongShape."""
     site = Node(answer)
     lease, alarm = site.find("lease"), site.find("alarm_state")
     incident = alarm["open_incident"] if alarm is not None else None
@@ -179,7 +179,15 @@ def holding_of(answer: Mapping[str, Any]) -> Holding:
         lease=lease_of(lease) if lease is not None and not lease.is_null else None,
         armed=alarm["armed"].flag() if alarm is not None else False,
         incident=incident.text(_LINE, "one line") if incident is not None and not incident.is_null else "",
+        test_until=_test_until(site.find("test_mode")),
     )
+
+
+def _test_until(mode: Node | None) -> str:
+    """When the site's test ends; "" while none is open."""
+    if mode is None or mode.is_null or not mode["on"].flag():
+        return ""
+    return mode["until"].text(_TIME, "a time")
 
 
 def computed_of(stored: Mapping[str, Stored]) -> dict[str, str]:

@@ -2712,8 +2712,12 @@ function Invoke-IvnExchange($step) {
     $secrets = Get-IvnExchangeSecrets $step
     $port = Get-IvnWholeWithin $step 'port' 1 65535
     $seconds = Get-IvnWholeWithin $step 'timeout_seconds' 1 60
+    $most = [long]$ExchangeSeconds
+    if ($step.ContainsKey('total_seconds')) {
+        $most = Get-IvnWholeWithin $step 'total_seconds' 1 $ExchangeSeconds
+    }
     $rows = Get-IvnExchangeRows $step $secrets $port $seconds
-    $last = [DateTime]::UtcNow.AddSeconds($ExchangeSeconds)
+    $last = [DateTime]::UtcNow.AddSeconds($most)
     $kept = @{ 'bytes' = [long]0 }
     $outcomes = New-Object System.Collections.ArrayList
     foreach ($row in $rows) {
@@ -2721,7 +2725,11 @@ function Invoke-IvnExchange($step) {
         if ($deadline -gt $last) {
             $deadline = $last
         }
-        $outcome = Invoke-IvnExchangeConnection $port $row['steps'] $secrets $kept $deadline
+        if ([DateTime]::UtcNow.AddSeconds($seconds / 2) -gt $last) {
+            $outcome = @{ 'ok' = $false; 'error' = 'not tried'; 'replies' = (New-Object System.Collections.ArrayList) }
+        } else {
+            $outcome = Invoke-IvnExchangeConnection $port $row['steps'] $secrets $kept $deadline
+        }
         if ($row.ContainsKey('match')) {
             $outcome['match'] = $row['match']
         }

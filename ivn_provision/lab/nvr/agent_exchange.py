@@ -35,7 +35,7 @@ from ivn_provision.lab.nvr.agent_values import (
 _MOST = 16 * 1024 * 1024
 _LONGEST_HEAD = 1024 * 1024
 _LONGEST_TEXT = 65536
-_SECONDS = 120.0
+_SECONDS = 120
 _MOST_SKIPPED = 20
 _NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
 _HEADER = re.compile(r"[A-Za-z0-9-]*")
@@ -71,14 +71,18 @@ def exchange(step: Object, windows: Windows) -> Object:
     """Verb `exchange`."""
     secrets = _secrets(step)
     port, seconds = whole_within(step, "port", 1, 65535), whole_within(step, "timeout_seconds", 1, 60)
+    most = whole_within({"total_seconds": _SECONDS, **step}, "total_seconds", 1, _SECONDS)
     rows = _rows(step, secrets, windows, port, seconds)
     real = windows.local_http(port)
-    last, kept = time.monotonic() + _SECONDS, _Kept()
+    last, kept = time.monotonic() + most, _Kept()
     outcomes: list[Json] = []
     for match, steps in rows:
-        deadline = min(time.monotonic() + seconds, last)
+        now = time.monotonic()
         named: Object = {} if match is None else {"match": match}
-        outcomes.append({**_outcome(real, steps, secrets, kept, deadline), **named})
+        if now + seconds / 2 > last:
+            outcomes.append({"ok": False, "error": "not tried", "replies": [], **named})
+            continue
+        outcomes.append({**_outcome(real, steps, secrets, kept, min(now + seconds, last)), **named})
     return {"connections": outcomes}
 
 

@@ -228,6 +228,11 @@ class Nvr:
     def _file_written(self, _: str) -> None:
         self.counters.file_writes += 1
 
+    def end_shells(self) -> None:
+        """As if the idle time of every shell was over: a client that died leaves its own behind."""
+        if self._shells is not None:
+            self._shells.end_all()
+
     def _start_services(self) -> None:
         assert self._loop is not None
         recorder = RecordingServer(

@@ -194,6 +194,11 @@ class Shells:
             command.terminate()
         self._shells.pop(shell.id, None)
 
+    def end_all(self) -> None:
+        """As if the idle time of every shell was over."""
+        for shell in list(self._shells.values()):
+            self.delete(shell)
+
     def _expire(self) -> None:
         now = self._clock()
         for shell in [each for each in self._shells.values() if now - each.last_used > each.idle_timeout]:

@@ -22,6 +22,7 @@ _INSIDE = (
     "event-port-open",
     "event-port-silent",
     "events-late",
+    "events-old",
     "mail-from-elsewhere",
     "test-session-refused",
     "web-port-closed",

@@ -29,9 +29,11 @@ def _as_it_is(host: str, port: int) -> tuple[str, int]:
 @dataclass(frozen=True, slots=True)
 class Recorders:
     """What the lab knows beyond the portal. `reach` is where a site's router forwards a port to; `recorded` is what
-    a recorder has of a camera (site, number, time): seconds before and after, None for nothing."""
+    a recorder has of a camera (site, number, time): seconds before and after, None for nothing. `open_to_all` says
+    whether the router of a host lets strangers to the event port."""
 
     reach: Callable[[str, int], tuple[str, int]] = _as_it_is
+    open_to_all: Callable[[str], bool] = lambda _: False
     recorded: Callable[[str, int, datetime], tuple[float, float] | None] | None = None
 
 
@@ -86,7 +88,8 @@ class Vantage:
     ) -> contextlib.AbstractContextManager[tuple[str, int]]:
         if f"{door}-port-silent" in self.faults:
             return _silent(host)
-        if f"{door}-port-closed" in self.faults or (stranger and "event-port-open" not in self.faults):
+        is_open = "event-port-open" in self.faults or self.recorders.open_to_all(host)
+        if f"{door}-port-closed" in self.faults or (stranger and not is_open):
             return _closed(host)
         return contextlib.nullcontext(self.recorders.reach(host, port))
 

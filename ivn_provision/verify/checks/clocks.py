@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ivn_provision.verify.drift import as_declared, drifted, moment
+from ivn_provision.verify.drift import Part, compared, differences, moment
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.registry import check
 from ivn_provision.verify.result import Found, failed, passed, skipped, unknown, warned
@@ -12,6 +12,7 @@ from ivn_provision.verify.result import Found, failed, passed, skipped, unknown,
 PRE_SECONDS = 10
 """Before the alarm, where the site declares no clip: what is normal (R-04)."""
 NOTED_SECONDS = 1
+_RISK = "the clip would be of another time"
 _REMEDY = "set the recorder's clock and its time source (w32tm /resync), then look again"
 
 
@@ -22,8 +23,11 @@ def recorder_clock(evidence: Evidence) -> Iterator[Found]:
     Half of the round trip is uncertain and does not count. This machine's own clock is taken to be right.
     """
     offset = evidence.windows.offset if evidence.windows else None
+    declared = Part("windows", _RISK, ("clock_offset_seconds",), whole=False)
     if offset is None:
         yield unknown(f"the recorder's time was not read: {evidence.missing.get('nvr', 'it gave none')}")
+    elif found := differences(evidence, declared):
+        yield from found
     elif abs(offset) >= _pre_seconds(evidence):
         yield failed(
             f"at least {offset:+g} s off; the clip begins {_pre_seconds(evidence)} s before", _REMEDY
@@ -36,9 +40,8 @@ def recorder_clock(evidence: Evidence) -> Iterator[Found]:
 
 @check("time-source", title="The recorder keeps its time by a time source", target="nvr", refs=("row 18",))
 def time_source(evidence: Evidence) -> Iterator[Found]:
-    """As declared in `nvr.windows`."""
-    found = [*drifted(evidence, "windows", _REMEDY, ("clock_offset_seconds", "time_source"), whole=False)]
-    yield from _declared_of_windows(evidence, found, ("clock_offset_seconds", "time_source"), "time source")
+    """As declared in `nvr.windows.time_source`."""
+    yield from compared(evidence, "time source", Part("windows", _RISK, ("time_source",), whole=False))
 
 
 @check("mail-clock", title="Mails carry the right time", target="portal", refs=("row 18", "row 19"))
@@ -68,18 +71,3 @@ def camera_clock(evidence: Evidence) -> Iterator[Found]:
 def _pre_seconds(evidence: Evidence) -> int:
     clip = evidence.site.portal.clip if evidence.site.portal else None
     return clip.pre_seconds if clip else PRE_SECONDS
-
-
-def _declared_of_windows(
-    evidence: Evidence, found: list[Found], fields: tuple[str, ...], what: str
-) -> Iterator[Found]:
-    declared = any(
-        name in fields
-        for address, values in (evidence.plan.desired.items() if evidence.plan else ())
-        if address.kind == "windows"
-        for name in values
-    )
-    if found or "nvr" in evidence.missing or declared:
-        yield from as_declared(evidence, ("windows",), what, found)
-    else:
-        yield skipped(f"the site file declares nothing of the {what}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ivn_provision.drivers.xprotect_e.smtp_probe import SmtpDialogue
-from ivn_provision.verify.drift import as_declared, drifted
+from ivn_provision.verify.drift import Part, compared
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.registry import check
 from ivn_provision.verify.result import Found, failed, passed, skipped, unknown, warned
@@ -31,12 +31,8 @@ _STAGES = {
 )
 def mail_template(evidence: Evidence) -> Iterator[Found]:
     """Subject and body to the letter: the portal reads the mail by its lines."""
-    found = [
-        *drifted(
-            evidence, "mail_message", "the portal could not read the mail", ("subject", "body"), whole=False
-        )
-    ]
-    yield from as_declared(evidence, ("mail_message",), "template", found)
+    part = Part("mail_message", "the portal could not read the mail", ("subject", "body"), whole=False)
+    yield from compared(evidence, "template", part)
 
 
 @check(
@@ -47,24 +43,22 @@ def mail_template(evidence: Evidence) -> Iterator[Found]:
 )
 def mail_addresses(evidence: Evidence) -> Iterator[Found]:
     """The portal finds the site of a mail by its account id, and the mail server lets only that one pass."""
-    remedy = "the mail would not be taken as this site's"
-    found = [
-        *drifted(evidence, "mail_message", remedy, ("recipients",)),
-        *drifted(evidence, "mail_server", remedy, ("sender",)),
-    ]
-    yield from as_declared(evidence, ("mail_message", "mail_server"), "sender and recipient", found)
+    risk = "the mail would not be taken as this site's"
+    recipient, sender = Part("mail_message", risk, ("recipients",)), Part("mail_server", risk, ("sender",))
+    yield from compared(evidence, "sender and recipient", recipient, sender)
 
 
 @check(
     "mail-server",
     title="The recorder's mail server is the one of the worksheet",
     target="nvr",
-    refs=("R-44", "R-45", "row 12"),
+    refs=("R-43", "R-44", "R-45", "row 8", "row 12"),
 )
 def mail_server(evidence: Evidence) -> Iterator[Found]:
     """Host, port, security and login as declared. Whether they work is `smtp-dialogue`'s to say."""
-    found = [*drifted(evidence, "mail_server", "no mail would go out", _WAY, whole=False)]
-    yield from as_declared(evidence, ("mail_server",), "mail server", found)
+    yield from compared(
+        evidence, "mail server", Part("mail_server", "no mail would go out", _WAY, whole=False)
+    )
 
 
 @check(

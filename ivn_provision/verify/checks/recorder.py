@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ivn_provision.drivers.xprotect_e.windows_seen import free_bytes
-from ivn_provision.verify.drift import as_declared, drifted
+from ivn_provision.verify.drift import Part, compared, differences
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.registry import check
 from ivn_provision.verify.result import Found, failed, passed, skipped, unknown, warned
@@ -20,7 +20,8 @@ def services(evidence: Evidence) -> Iterator[Found]:
     if evidence.windows is None:
         yield unknown(evidence.missing.get("nvr", "the services were not read"))
         return
-    found = [*drifted(evidence, "windows_service", "the recorder would do only a part of its work")]
+    risk = "the recorder would do only a part of its work"
+    found = differences(evidence, Part("windows_service", risk), Part("windows", risk, ()))
     named = {each.subject.rpartition("/")[2] for each in found}
     for service in evidence.windows.services:
         role = next((name for name, each in evidence.windows.by_role.items() if each is service), "")
@@ -32,7 +33,10 @@ def services(evidence: Evidence) -> Iterator[Found]:
                     str(service["name"]),
                 )
             )
-    yield from found or [passed(f"{len(evidence.windows.services)} services of the product run")]
+    if found or evidence.windows.services:
+        yield from found or [passed(f"{len(evidence.windows.services)} services of the product run")]
+    else:
+        yield unknown("no service of the product is shown", "is it installed on this machine? (R-23)")
 
 
 @check(
@@ -64,15 +68,19 @@ def disk(evidence: Evidence) -> Iterator[Found]:
     if evidence.windows is None or evidence.windows.about is None:
         yield unknown(evidence.missing.get("nvr", "the disks were not shown"))
         return
-    yield from drifted(evidence, "windows", "make room", ("free_gib",), whole=False)
-    for drive, free in free_bytes(evidence.windows).items():
-        text, subject = f"{free / GIB:.1f} GiB are free on {drive}", f"drive {drive}"
-        if free < NONE_GIB * GIB:
-            yield failed(text, "make room on the drive: the product may stop", subject)
-        elif free < LOW_GIB * GIB:
-            yield warned(text, "make room on the drive", subject)
-        else:
-            yield passed(text, subject)
+    risk = "the product may stop when a disk is full"
+    found = differences(evidence, Part("windows", risk, ("free_gib",), whole=False))
+    found += [_room(drive, free) for drive, free in free_bytes(evidence.windows).items()]
+    yield from found or [unknown("none of the drives of Windows and the product is shown")]
+
+
+def _room(drive: str, free: int) -> Found:
+    text, subject = f"{free / GIB:.1f} GiB are free on {drive}", f"drive {drive}"
+    if free < NONE_GIB * GIB:
+        return failed(text, "make room on the drive: the product may stop", subject)
+    if free < LOW_GIB * GIB:
+        return warned(text, "make room on the drive", subject)
+    return passed(text, subject)
 
 
 @check(
@@ -80,17 +88,8 @@ def disk(evidence: Evidence) -> Iterator[Found]:
 )
 def prerequisites(evidence: Evidence) -> Iterator[Found]:
     """As far as `nvr.windows.prerequisites` demands it: .NET Framework 4.0, Service Pack 1 on Windows 7."""
-    found = [*drifted(evidence, "windows", "install it", ("dotnet", "service_pack"), whole=True)]
-    declared = evidence.site.nvr is not None and evidence.site.nvr.windows is not None
-    if not found and not (
-        declared
-        and evidence.site.nvr
-        and evidence.site.nvr.windows
-        and evidence.site.nvr.windows.prerequisites
-    ):
-        yield skipped("the site file does not demand them (nvr.windows.prerequisites)")
-        return
-    yield from as_declared(evidence, ("windows",), "prerequisites", found)
+    part = Part("windows", "the product may not run", ("dotnet", "service_pack"), whole=False)
+    yield from compared(evidence, "prerequisites (nvr.windows.prerequisites)", part)
 
 
 @check("camera-mails", title="No camera mails by itself", target="camera", refs=("row 16",))

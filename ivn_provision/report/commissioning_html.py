@@ -1,0 +1,113 @@
+"""A commissioning report as one printable page: no scripts, nothing loaded from elsewhere, everything escaped."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from ivn_provision.report.commissioning import Commissioning, Picture, PinLine, Verdict
+from ivn_provision.report.commissioning_json import digest_of, evidence_json
+from ivn_provision.report.paint import safe
+from ivn_provision.verify.mail.problem import caret
+from ivn_provision.verify.result import Result, State
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+MOST_CHARACTERS = 600
+"""Of one piece of text: what is longer is cut, visibly; the JSON has all of it."""
+_MARKS = {State.PASS: "✓", State.FAIL: "✗", State.WARN: "!", State.INCONCLUSIVE: "?", State.SKIPPED: "–"}
+_TARGETS = {"nvr": "Recorder", "portal": "Portal", "site": "Site as a whole", "camera": "Cameras"}
+_VERDICTS = {
+    Verdict.ACCEPTED: (State.PASS, "Every pin's alarm arrived as it should, and every check passed."),
+    Verdict.DEVIATIONS: (
+        State.WARN,
+        "Every alarm that was fired arrived, and no check failed. The rest is listed under Deviations.",
+    ),
+    Verdict.REFUSED: (
+        State.FAIL,
+        "An alarm did not arrive as it should, nothing could be proven, or a check failed: see Deviations.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How the page says things: times in the site's zone."""
+
+    zone: tzinfo
+    zone_name: str
+
+    def day(self, at: datetime) -> str:
+        """Date, time and offset."""
+        text = at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S %z")
+        return f"{text[:-2]}:{text[-2:]}"
+
+    def clock(self, at: datetime | None) -> str:
+        return at.astimezone(self.zone).strftime("%H:%M:%S") if at else "not fired"
+
+
+def render(report: Commissioning) -> str:
+    """The page."""
+    state, meaning = _VERDICTS[report.verdict]
+    name = report.site.time_zone or "UTC"
+    return _template().render(
+        report=report,
+        site=report.site,
+        about=report.about,
+        state=state,
+        meaning=meaning,
+        words=Words(ZoneInfo(name) if report.site.time_zone else UTC, name),
+        counts=counted((*report.acceptance_results, *report.checks)),
+        faulty=[(each, lines) for each in report.pins if (lines := tuple(drawn(each)))],
+        digest=digest_of(evidence_json(report)),
+    )
+
+
+def brief(text: str) -> str:
+    """Text from outside, safe to read, and cut where it is very long."""
+    if len(text) <= MOST_CHARACTERS:
+        return safe(text)
+    return f"{safe(text[:MOST_CHARACTERS])}… ({len(text) - MOST_CHARACTERS} more characters, see the JSON)"
+
+
+def counted(results: tuple[Result, ...]) -> tuple[tuple[State, int], ...]:
+    """How many there are of each state, the states that occur."""
+    found = [(state, sum(each.state is state for each in results)) for state in _MARKS]
+    return tuple((state, count) for state, count in found if count)
+
+
+def drawn(line: PinLine) -> Iterator[tuple[str, str]]:
+    """What is wrong with the pin's mail, and the line of it with a caret below the character."""
+    for each in line.record.findings:
+        if each.problem is not None and (lines := caret(each.problem)):
+            yield each.message, lines
+
+
+def _source(picture: Picture) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode("ascii")
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ivn_provision.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "brief": brief,
+        "mark": _MARKS.__getitem__,
+        "target": lambda name: _TARGETS.get(name, name),
+        "source": _source,
+    }
+    return environment.get_template("commissioning.html")
