@@ -236,8 +236,8 @@ class Accepting:
             return
         soft = [each.shot for each in self.records if each.shot.source == "soft" and each.events]
         if len(soft) < 2:
-            why = "two soft triggers whose alarms arrive one by one are needed"
-            self.extra.append(("two-at-once", Found(State.SKIPPED, f"not tried: {why}")))
+            why = "two at once not tried: it takes two soft triggers whose alarms arrive one by one"
+            self.extra.append(("two-at-once", Found(State.SKIPPED, why)))
             return
         if not window.has_room(self.terms.within_seconds):
             return

@@ -93,7 +93,7 @@ def test_one_soft_pin_cannot_be_two(site: World) -> None:
     site.edit(SITE, "  pins: all", "  pins: [2S]")
     acceptance = accepted(site)
     assert acceptance.passed
-    assert said(acceptance, check="two-at-once").startswith("skipped not tried: two soft triggers")
+    assert said(acceptance, check="two-at-once").startswith("skipped two at once not tried")
 
 
 def test_where_nothing_can_be_fired_the_site_stays_on_watch(site: World) -> None:
