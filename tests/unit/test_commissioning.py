@@ -6,60 +6,23 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from ivn_provision.drivers.portal.testing_values import Clip, PortalEvent, Release
-from ivn_provision.drivers.xprotect_e.camera_images import CameraImage
 from ivn_provision.errors import PlanError
-from ivn_provision.plan.plan import TargetFacts
-from ivn_provision.report.commissioning import (
-    MOST_PICTURE_BYTES,
-    About,
-    Commissioning,
-    Verdict,
-    Waiver,
-    commissioning,
-)
+from ivn_provision.report.commissioning import MOST_PICTURE_BYTES, Verdict
 from ivn_provision.report.commissioning_html import MOST_CHARACTERS, render
 from ivn_provision.report.commissioning_json import commissioning_json, commissioning_junit
-from ivn_provision.run.accepting import Acceptance
 from ivn_provision.run.checking import Checked
 from ivn_provision.run.verifying import Verified
-from ivn_provision.secret import SecretRef
-from ivn_provision.spec.site import (
-    Camera,
-    Connect,
-    Hardware,
-    Nvr,
-    Pin,
-    Places,
-    Portal,
-    PortalAuth,
-    Recording,
-    Site,
-    Tls,
-    Video,
-)
-from ivn_provision.verify.acceptance.record import Record
-from ivn_provision.verify.acceptance.shots import Shot
-from ivn_provision.verify.mail.judge import Finding
-from ivn_provision.verify.mail.problem import Problem
-from ivn_provision.verify.result import Found, Result, State
+from ivn_provision.verify.result import State
+from tests.support.commissioned import HOSTILE, JPEG, accepted_of, checked_of, report_of
 
-NOW = datetime(2026, 11, 24, 13, 5, 7, tzinfo=UTC)
-JPEG = b"\xff\xd8" + b"picture" + b"\xff\xd9"
-HOSTILE = (
-    "</title></style><script>document.title='owned'</script>\"'><img src=x onerror=alert(1)>"
-    "<a href='javascript:alert(1)'>{{ 'x' * 9 }}</a>\u202egpj\u200b\x1b[2J\x00\u2028&lt;`x`"
-)
 TAGS = {
     "html", "head", "meta", "title", "style", "body", "header", "main", "section", "div", "span", "p", "b", "br",
     "strong", "h1", "h2", "h3", "ul", "li", "table", "caption", "colgroup", "col", "thead", "tbody", "tr", "th",
@@ -100,64 +63,6 @@ def read(page: str) -> Page:
     found.feed(page)
     found.close()
     return found
-
-
-def site_of(text: str = "Harbor") -> Site:
-    secret = SecretRef("env", "X")
-    cameras = [
-        Camera(number, text, Hardware("192.0.2.1"), True, Video(), Recording(), False, "")
-        for number in (10, 11)
-    ]
-    pins = [Pin(pin, "soft", 10, "perimeter", text, True, "") for pin in (2, 9)]
-    return Site(
-        name=text,
-        path="s.yml",
-        places=Places({}, "s.yml"),
-        description=text,
-        groups=(text,),
-        labels={text: text},
-        time_zone="Europe/Berlin",
-        nvr=Nvr("xprotect-professional-2014", Connect("winrm", text, 1, text, secret, Tls(), "ntlm")),
-        cameras=tuple(cameras),
-        portal=Portal(f"https://{text}", Tls(), PortalAuth("i", secret), text, pins=tuple(pins)),
-    )
-
-
-def event_of(text: str) -> PortalEvent:
-    return PortalEvent(
-        7, NOW + timedelta(seconds=1.25), NOW, 0.0, 2, "soft", 10, "perimeter", "parsed", text, text, text, text,
-        text, text, text, Release("immediate", None, None), (Clip("ready", 10, 10),), None, True, text,
-    )  # fmt: skip
-
-
-def result(state: State, text: str = "said", check: str = "pin", subject: str = "2 S") -> Result:
-    return Result("Harbor", check, text, (text,), "nvr", Found(state, text, text, subject))
-
-
-def accepted_of(*states: State, text: str = "Harbor") -> Verified:
-    """One pin with a result of each state."""
-    problem = Problem("order", text, "body", 1, 3, text, text)
-    finding = Finding("order", text, 11, "R-40", problem=problem)
-    record = Record(Shot(2, "soft", 10, "perimeter", text), NOW, (event_of(text),), findings=(finding,))
-    left = Record(Shot(3, "hardware", 11, "entry_delay", text), skipped=text)
-    results = [result(state, text) for state in states]
-    acceptance = Acceptance("Harbor", "run", NOW, NOW, (record, left), tuple(results), text)
-    return Verified("Harbor", acceptance)
-
-
-def checked_of(*states: State, text: str = "Harbor", jpeg: bytes = JPEG) -> Checked:
-    images = {10: CameraImage(connected=True, is_whole=True, jpeg=jpeg)}
-    results = [result(state, text, f"check-{state}", text) for state in states]
-    facts = (TargetFacts("nvr", text, text, text), TargetFacts(text, text, text, text))
-    return Checked("Harbor", tuple(results), images, facts=facts)
-
-
-def report_of(text: str = "Harbor", **more: Any) -> Commissioning:
-    about = About("run-1", text, text, NOW, NOW + timedelta(minutes=2), text, dirty=True)
-    waivers = (Waiver(text, text, text, text),) if text != "Harbor" else ()
-    checked = more.get("checked") or checked_of(*State, text=text)
-    verified = more.get("verified") or accepted_of(*State, text=text)
-    return commissioning(site_of(text), about, checked, verified, waivers)
 
 
 # Nothing from outside acts
