@@ -34,11 +34,11 @@ def check_reports(files: tuple[Path, ...], sites: int) -> None:
             raise UsageProblem(
                 f"--report {file}: not a kind of report", next_step=f"Name it with {', '.join(ENDINGS)}."
             )
-        if not file.parent.is_dir():
+        if not os.path.isdir(file.parent):
             raise UsageProblem(
                 f"--report {file}: there is no folder {file.parent}", next_step="Make it first."
             )
-        if file.exists() and not (file.is_file() and os.access(file, os.W_OK)):
+        if os.path.exists(file) and not (os.path.isfile(file) and os.access(file, os.W_OK)):
             raise UsageProblem(
                 f"--report {file}: it is there, and cannot be written", next_step="Choose another name."
             )
