@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,8 +42,11 @@ def hardware_options(command: Command) -> Command:
     return command
 
 
-def ask_of(hardware: str) -> Ask | None:
-    """How a person is asked; None for nobody. Raises UsageProblem where nobody can be asked."""
+def ask_of(hardware: str, seconds: float = 120.0, stopping: Callable[[], bool] = lambda: False) -> Ask | None:
+    """How a person is asked; None for nobody. Raises UsageProblem where nobody can be asked.
+
+    An answer is waited for so long, or until `stopping`: the test window does not wait for ever either.
+    """
     if hardware == "skip":
         return None
     if hardware == "ask" and not sys.stdin.isatty():
@@ -54,8 +60,21 @@ def ask_of(hardware: str) -> Ask | None:
         label = f" ({shot.label})" if shot.label else ""
         text = f"Trip {shot.name}{label} now: {where}, camera {shot.camera}"
         if hardware == "ask":
-            click.prompt(f"{text}; press Enter when it is done", default="", show_default=False, err=True)
+            click.echo(f"{text}; press Enter when it is done", err=True)
+            _wait_for_enter(seconds, stopping)
         else:
             click.echo(text, err=True)
 
     return ask
+
+
+def _wait_for_enter(seconds: float, stopping: Callable[[], bool]) -> None:
+    """Windows cannot wait so for a terminal: there the mail itself says that it is done."""
+    if os.name == "nt":
+        return
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not stopping():
+        ready, _, _ = select.select([sys.stdin], [], [], 0.2)
+        if ready:
+            sys.stdin.readline()
+            return

@@ -78,7 +78,7 @@ def command(
     check_reports(reports, len(sites))
     seconds = seconds_of(hardware_wait, "--hardware-wait")
     with interrupts() as stop, progress(len(sites), live=hardware == "skip") as observer:
-        ask = ask_of(hardware)
+        ask = ask_of(hardware, seconds, stop.stopping)
         began, opened = datetime.now(UTC), opener(deadline, sites)
         checked = check_sites(sites, opened, observer) if reports else ()
         verifying = verifying_of(opened, observer, stop.stopping, ask=ask, hardware_seconds=seconds)
@@ -109,8 +109,8 @@ def verifying_of(
     hardware_seconds: float = 120.0,
 ) -> Verifying:
     """An acceptance by this machine's clock."""
-    from ivn_provision.run.accepting import Time
     from ivn_provision.run.verifying import Verifying
+    from ivn_provision.run.watching import Time
 
     return Verifying(
         opened,
@@ -135,4 +135,5 @@ def accept_of(
     if not verify:
         return None
     seconds = seconds_of(hardware_wait, "--hardware-wait")
-    return verifying_of(opened, observer, stopping, ask=ask_of(hardware), hardware_seconds=seconds).site
+    ask = ask_of(hardware, seconds, stopping)
+    return verifying_of(opened, observer, stopping, ask=ask, hardware_seconds=seconds).site

@@ -1,58 +1,44 @@
 """The end-to-end test of a site, in a test window of the portal: fire each pin, watch its alarm arrive.
 
-The window has an end that the portal keeps, so it closes even if this machine dies. It is closed earlier only
-when everything that was fired has arrived: a mail that comes after it would be a real alarm.
+The window has an end that the portal keeps, so it closes even if this machine dies (off_watch.py). It is closed
+earlier only when everything that was fired has arrived: a mail that comes after it would be a real alarm.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from ivn_provision.drivers.portal.testing_values import PortalEvent, ReceivedMail, TestWindow
-from ivn_provision.errors import IvnError
+from ivn_provision.drivers.portal.testing_values import PortalEvent, ReceivedMail
+from ivn_provision.errors import DeadlineExceeded, IvnError, Refused, TargetError, Uncertain
 from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.off_watch import Closed, OffWatch, Windows, opened
+from ivn_provision.run.watching import EventLog, Time, Watch, watch
 from ivn_provision.spec.site import Site
-from ivn_provision.verify.acceptance.record import (
-    Record,
-    Terms,
-    entry_delay,
-    judged,
-    read,
-    still_to_come,
-)
+from ivn_provision.verify.acceptance.record import Record, Terms, entry_delay, judged, read
 from ivn_provision.verify.acceptance.shots import Shot
-from ivn_provision.verify.drift import moment
 from ivn_provision.verify.result import Found, Result, State
 
-POLL_SECONDS = 0.25
+_PERHAPS = (Uncertain, DeadlineExceeded)
+"""After these nobody knows whether the recorder was reached: the mail may come."""
 SETTLE_SECONDS = 2.0
 """After the last mail, for one too many."""
 CLIP_SECONDS = 10.0
-"""Beyond the clip's own end, for the portal to fetch it."""
-SPARE = timedelta(minutes=10)
-"""How long the window outlasts the test, for mails that are late."""
+"""After the last mail, for the portal to fetch its video."""
 
 
-class Tester(Protocol):
+class Tester(Windows, EventLog, Protocol):
     """The portal, as an acceptance uses it (drivers/portal/testing.py)."""
-
-    def open_window(self, run: str, until: datetime, reason: str) -> TestWindow: ...
-
-    def close_window(self, window: str) -> TestWindow: ...
-
-    def latest_event_id(self) -> int: ...
-
-    def events_after(self, event: int) -> tuple[PortalEvent, ...]: ...
 
     def mail_of(self, event: int) -> ReceivedMail: ...
 
 
 class Trigger(Protocol):
-    """Fires pins. `fire` returns when it was fired; `can` says why it cannot, "" if it can."""
+    """Fires pins. `can` says why it cannot fire one, "" if it can."""
 
     def can(self, shot: Shot) -> str: ...
 
@@ -60,15 +46,10 @@ class Trigger(Protocol):
         """How long a person may take to trip it; 0 for what the tool fires itself."""
         ...
 
-    def fire(self, shot: Shot) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Time:
-    """The machine's clock (UTC), and a wait in seconds."""
-
-    now: Callable[[], datetime]
-    sleep: Callable[[float], None]
+    def fire(self, *shots: Shot) -> None:
+        """Returns when they were fired. Raises Uncertain or DeadlineExceeded where nobody knows, and another
+        TargetError where they surely were not."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +68,19 @@ class Acceptance:
 
     @property
     def passed(self) -> bool:
-        """Did at least one pin pass, and nothing fail or stay open?"""
+        """Did at least one alarm arrive, and was nothing wrong or left open?"""
         states = {each.state for each in self.results}
-        return not self.stopped and State.PASS in states and not states & {State.FAIL, State.INCONCLUSIVE}
+        return not self.stopped and self._arrived and not states & {State.FAIL, State.INCONCLUSIVE}
 
     @property
     def is_good(self) -> bool:
         """May a change stay that was tested so? At least one alarm arrived, and none failed."""
-        return not self.failed and any(
-            each.state is State.PASS and each.check == "pin" for each in self.results
-        )
+        return not self.failed and self._arrived
+
+    @property
+    def _arrived(self) -> bool:
+        good = {State.PASS, State.WARN}
+        return any(each.check == "pin" and each.state in good for each in self.results)
 
     @property
     def why(self) -> str:
@@ -114,7 +98,7 @@ class Acceptance:
 
 @dataclass(slots=True)
 class Accepting:
-    """One acceptance of one site."""
+    """One acceptance of one site. `under_way` counts the mails of each pin that may still come."""
 
     site: Site
     run: str
@@ -127,165 +111,230 @@ class Accepting:
     stopping: Callable[[], bool] = lambda: False
     records: list[Record] = field(default_factory=list)
     extra: list[tuple[str, Found]] = field(default_factory=list)
-    fired_twice: set[str] = field(default_factory=set)
+    under_way: Counter[str] = field(default_factory=Counter)
+    after: dict[str, int] = field(default_factory=dict)
+    pair: tuple[Shot, ...] = ()
+    pair_after: int = 0
+    ended: str = ""
+    recorder_down: bool = False
     stopped: bool = False
 
     def go(self) -> Acceptance:
-        """Raises what the portal says where no window is opened: then nothing is fired."""
+        """Raises what the portal says where no window is opened: then nothing is fired.
+
+        What goes wrong after that ends the test, and is in its results.
+        """
         began = self.time.now()
-        window = self.tester.open_window(self.run, self._until(began), f"acceptance {self.run}")
-        stays = ""
+        if all(self.trigger.can(each) for each in self.shots):
+            self.records = [Record(each, skipped=self.trigger.can(each)) for each in self.shots]
+            return self._acceptance(began, None)
+        window = opened(self.tester, self.run, self._seconds(), self.time.now)
+        closed = Closed()
         try:
-            self._fire_all(self.tester.latest_event_id())
+            self._test(window)
         finally:
-            stays = self._close(window)
-        return self._acceptance(began, stays)
+            closed = window.close([name for name, count in self.under_way.items() if count > 0])
+        return self._acceptance(began, closed)
 
-    def _until(self, now: datetime) -> datetime:
-        waits = sum(self.terms.within_seconds + self.trigger.seconds_for(each) for each in self.shots)
-        return now + timedelta(seconds=waits + CLIP_SECONDS + SETTLE_SECONDS) + SPARE
+    def _seconds(self) -> float:
+        """The longest that it may take: each pin in turn, two at once, and the clips."""
+        waits = sum(map(self._seconds_of, self.shots))
+        return waits + self.terms.within_seconds + CLIP_SECONDS + SETTLE_SECONDS
 
-    def _close(self, window: TestWindow) -> str:
-        """Until when the window stays open; "" if it is closed."""
-        if still_to_come(self.records):
-            return moment(window.until)
+    def _seconds_of(self, shot: Shot) -> float:
+        return self.terms.within_seconds + self.trigger.seconds_for(shot)
+
+    def _test(self, window: OffWatch) -> None:
         try:
-            self.tester.close_window(window.id)
-        except IvnError:
-            return moment(window.until)  # the portal ends it then
-        return ""
-
-    def _fire_all(self, baseline: int) -> None:
+            seen = watch(self.tester, self.time)
+        except TargetError as error:
+            self._portal_failed(error)
+            self.records = [Record(each, skipped=self.ended) for each in self.shots]
+            return
         for shot in self.shots:
-            self.stopped = self.stopped or self.stopping()
-            self.records.append(
-                Record(shot, skipped="the test was stopped before it was fired")
-                if self.stopped
-                else self._one(shot, baseline)
-            )
+            reason = self._why_not(shot, window)
+            self.records.append(Record(shot, skipped=reason) if reason else self._one(shot, window, seen))
         try:
-            if not self.stopped:
-                self._at_once(baseline)
-            self._settle(baseline)
-        except IvnError as error:
+            self._fire_two(window, seen)
+            self._settle(seen)
+        except TargetError as error:
+            self._portal_failed(error)
+
+    def _portal_failed(self, error: TargetError) -> None:
+        if not any(check == "portal" for check, _ in self.extra):
             self.extra.append(("portal", Found(State.FAIL, error.summary, error.next_step)))
+        self.ended = self.ended or "not fired: the portal does not answer"
 
-    def _one(self, shot: Shot, baseline: int) -> Record:
-        if reason := self.trigger.can(shot):
-            return Record(shot, skipped=reason)
+    def _why_not(self, shot: Shot, window: OffWatch) -> str:
+        if self.stopping():
+            self.stopped = True
+            self.ended = "not fired: the test was stopped before"
+        if not self.ended and not window.has_room(self._seconds_of(shot)):
+            self.ended = "not fired: the test window would have ended too soon"
+        if self.recorder_down and shot.source == "soft":
+            return "not fired: the recorder does not answer"
+        return self.ended or self.trigger.can(shot)
+
+    def _one(self, shot: Shot, window: OffWatch, seen: Watch) -> Record:
         self.observer.notify(Event(self.site.name, Step.FIRING, text=shot.name))
-        fired_at = self.time.now()
-        seconds = self.terms.within_seconds + self.trigger.seconds_for(shot)
-        record = Record(shot, fired_at)
-        try:
-            self.trigger.fire(shot)
-            event = self._wait_for(shot, baseline, seconds)
-            if event is None:
+        self.after[shot.name] = seen.newest
+        began, person = self.time.now(), self.trigger.seconds_for(shot)
+        record = Record(shot, window.now(), by_person=person > 0)
+        error = self._fire(shot)
+        if error is not None:
+            record = _failed(record, error)
+            if not isinstance(error, _PERHAPS):
+                self.recorder_down = not isinstance(error, Refused)
                 return record
-            self.observer.notify(Event(self.site.name, Step.ARRIVED, text=shot.name))
-            return self._read(replace(record, events=(event,)))
-        except IvnError as error:
-            return replace(record, error=error.summary)
-
-    def _read(self, record: Record) -> Record:
-        if record.shot.source == "hardware" and self.trigger.seconds_for(record.shot):
-            # a person tripped it at some time: its arrival is what is known, and the mail's time is judged by that
-            record = replace(record, fired_at=record.events[0].received_at, by_person=True)
-        return read(record, self.tester.mail_of(record.events[0].id), self.terms)
-
-    def _wait_for(self, shot: Shot, baseline: int, seconds: float) -> PortalEvent | None:
-        """The first new event of the pin; or one that cannot be anything else: it names no pin at all."""
-        end = self.time.now() + timedelta(seconds=seconds)
-        taken = {event.id for record in self.records for event in record.events}
-        while True:
-            fresh = [each for each in self.tester.events_after(baseline) if each.id not in taken]
-            mine = [each for each in fresh if _is_of(each, shot)] or [
-                each for each in fresh if each.pin is None
-            ]
-            if mine:
-                return min(mine, key=lambda each: each.id)
-            if self.time.now() >= end:
-                return None
-            self.time.sleep(POLL_SECONDS)
-
-    def _at_once(self, baseline: int) -> None:
-        """Two pins at a time give two mails (row 13): a minimum interval would swallow one of them."""
-        pair = [
-            each.shot for each in self.records if each.events and not self.trigger.seconds_for(each.shot)
-        ][:2]
-        if len(pair) < 2 or pair[0].pin == pair[1].pin:
-            return
+        record = replace(record, fired_until=window.now())
+        person -= min(person, (self.time.now() - began).total_seconds())
         try:
-            last = max((each.id for each in self.tester.events_after(baseline)), default=baseline)
-            for shot in pair:
-                self.trigger.fire(shot)
-                self.fired_twice.add(shot.name)
-            missing = [shot.name for shot in pair if self._later(shot, last) is None]
-        except IvnError as error:
-            self.extra.append(("two-at-once", Found(State.FAIL, error.summary, "run it again")))
+            found = self._arrival(shot, seen, self.terms.within_seconds + person)
+        except TargetError as lost:
+            self._portal_failed(lost)
+            return _failed(record, lost)
+        if found is None:
+            self.recorder_down = error is not None
+            return record
+        self.under_way[shot.name] -= 1
+        self.observer.notify(Event(self.site.name, Step.ARRIVED, text=shot.name))
+        return replace(record, events=(found,), error="", remedy="")
+
+    def _fire(self, *shots: Shot) -> TargetError | None:
+        """Noted as under way first: whatever happens meanwhile, the window outlasts it."""
+        names = [each.name for each in shots]
+        self.under_way.update(names)
+        try:
+            self.trigger.fire(*shots)
+        except _PERHAPS as error:
+            return error
+        except TargetError as error:
+            self.under_way.subtract(names)
+            return error
+        return None
+
+    def _arrival(self, shot: Shot, seen: Watch, seconds: float) -> PortalEvent | None:
+        """The first new event of the pin, or one that names no pin; at the last, one of a pin that nobody fired."""
+        taken = {event.id for record in self.records for event in record.events}
+        fresh: list[PortalEvent] = []
+
+        def mine(events: Sequence[PortalEvent]) -> PortalEvent | None:
+            fresh[:] = [each for each in events if each.id > self.after[shot.name] and each.id not in taken]
+            own = [each for each in fresh if _is_of(each, shot)]
+            return next(iter([*own, *(each for each in fresh if each.pin is None)]), None)
+
+        by_person = self.trigger.seconds_for(shot) > 0
+        found = seen.until(mine, seconds, self.stopping if by_person else lambda: False)
+        strange = (each for each in fresh if not any(_is_of(each, other) for other in self.shots))
+        return found or next(strange, None)
+
+    def _fire_two(self, window: OffWatch, seen: Watch) -> None:
+        """Two pins at a time give two mails (row 13): a minimum interval would swallow one of them."""
+        self.stopped = self.stopped or self.stopping()
+        if self.stopped or self.ended:
             return
-        names = " and ".join(each.name for each in pair)
-        self.extra.append(
-            (
-                "two-at-once",
-                Found(
-                    State.FAIL,
-                    f"of {names}, fired together, there is no mail for {', '.join(missing)}",
-                    _INTERVAL,
-                )
-                if missing
-                else Found(State.PASS, f"{names} fired together gave two mails"),
-            )
-        )
+        soft = [each.shot for each in self.records if each.shot.source == "soft" and each.events]
+        if len(soft) < 2:
+            why = "two soft triggers whose alarms arrive one by one are needed"
+            self.extra.append(("two-at-once", Found(State.SKIPPED, f"not tried: {why}")))
+            return
+        if not window.has_room(self.terms.within_seconds):
+            return
+        self.pair_after = seen.newest
+        error = self._fire(*soft[:2])
+        if error is not None and not isinstance(error, _PERHAPS):
+            self.extra.append(("two-at-once", Found(State.FAIL, error.summary, error.next_step)))
+            return
+        self.pair = tuple(soft[:2])
+        names = {each.name for each in self.pair}
+        seen.until(lambda events: names <= self._of_pair(events).keys() or None, self.terms.within_seconds)
 
-    def _later(self, shot: Shot, last: int) -> PortalEvent | None:
-        end = self.time.now() + timedelta(seconds=self.terms.within_seconds)
-        while True:
-            found = next((each for each in self.tester.events_after(last) if _is_of(each, shot)), None)
-            if found is not None or self.time.now() >= end:
-                return found
-            self.time.sleep(POLL_SECONDS)
+    def _of_pair(self, events: Sequence[PortalEvent]) -> Counter[str]:
+        """How many mails of each of the two came after they were fired together."""
+        late = [each for each in events if each.id > self.pair_after]
+        return Counter(shot.name for shot in self.pair for each in late if _is_of(each, shot))
 
-    def _settle(self, baseline: int) -> None:
+    def _settle(self, seen: Watch) -> None:
         """Wait for a mail too many and for clips; then every event as it is at the end."""
-        self.time.sleep(SETTLE_SECONDS)
-        end = self.time.now() + timedelta(seconds=CLIP_SECONDS)
-        while True:
-            events = self.tester.events_after(baseline)
+        self.records = [self._read(each) for each in self.records]
+        settled, latest = self.time.now(), seen.newest
+
+        def enough(events: Sequence[PortalEvent]) -> bool | None:
+            nonlocal settled, latest
+            if seen.newest > latest:
+                settled, latest = self.time.now(), seen.newest
+            quiet = (self.time.now() - settled).total_seconds() >= SETTLE_SECONDS
             pending = any(clip.status == "pending" for each in events for clip in each.clips)
-            if not pending or self.time.now() >= end:
-                break
-            self.time.sleep(POLL_SECONDS)
-        self.records = [self._with_events(each, events) for each in self.records]
+            return True if quiet and not pending else None
+
+        seen.until(enough, SETTLE_SECONDS + CLIP_SECONDS, self.stopping)
+        self._conclude(seen.events())
+
+    def _conclude(self, events: Sequence[PortalEvent]) -> None:
+        self.records = [self._read(self._with_events(each, events)) for each in self.records]
+        if not self.pair:
+            return
+        counts = self._of_pair(events)
+        self.under_way.subtract({name: min(count, 1) for name, count in counts.items()})
+        names = " and ".join(each.name for each in self.pair)
+        missing = [each.name for each in self.pair if not counts[each.name]]
+        if missing:
+            text = f"of {names}, fired together, there is no mail for {', '.join(missing)}"
+            found = Found(State.FAIL, text, _INTERVAL)
+        elif counts.total() > len(self.pair):
+            text = f"{names}, fired together, gave {counts.total()} mails"
+            found = Found(State.FAIL, text, "see what sends a second mail (rows 5, 6, 16)")
+        else:
+            found = Found(State.PASS, f"{names} fired together gave two mails")
+        self.extra.append(("two-at-once", found))
 
     def _with_events(self, record: Record, events: Sequence[PortalEvent]) -> Record:
-        """All events of the pin; one that was fired a second time has one more."""
-        if not record.events:
+        """All events of the pin until two were fired together; a mail that came too late for its pin included."""
+        if record.fired_at is None:
             return record
-        mine = [each for each in events if each.id == record.events[0].id or _is_of(each, record.shot)]
-        mine.sort(key=lambda each: each.id)
-        if record.shot.name in self.fired_twice and len(mine) > 1:
-            mine.pop()
-        return replace(record, events=tuple(mine))
+        first = {each.id for each in record.events}
+        mine = [each for each in events if each.id in first or _is_of(each, record.shot)]
+        if self.pair:
+            mine = [each for each in mine if each.id <= self.pair_after or record.shot not in self.pair]
+        if not first:
+            mine = [each for each in mine if each.id > self.after[record.shot.name]]
+            if mine:
+                self.under_way[record.shot.name] -= 1
+                record = replace(record, error="", remedy="")
+        return replace(record, events=tuple(sorted(mine, key=lambda each: each.id)))
 
-    def _acceptance(self, began: datetime, stays: str) -> Acceptance:
+    def _read(self, record: Record) -> Record:
+        if not record.events or record.mail is not None or record.error:
+            return record
+        try:
+            return read(record, self.tester.mail_of(record.events[0].id), self.terms)
+        except TargetError as error:
+            return _failed(record, error)
+
+    def _acceptance(self, began: datetime, closed: Closed | None) -> Acceptance:
+        """`closed` is None where no window was opened."""
         found = [("pin", one) for record in self.records for one in judged(record, self.terms)]
         found += [("entry-delay", each) for each in entry_delay(self.records)]
         found += self.extra
-        if stays:
-            names = ", ".join(still_to_come(self.records)) or "the portal did not close it"
-            found.append(
-                ("window", Found(State.WARN, f"the test window stays open until {stays}: {names}", _STAYS))
-            )
-        else:
-            found.append(("window", Found(State.PASS, "the test window is closed")))
+        if closed is not None:
+            found.append(("window", _of_window(closed)))
         results = tuple(
             Result(self.site.name, check, _TITLES[check], _REFS[check], "site", one) for check, one in found
         )
-        now = self.time.now()
+        now, until = self.time.now(), closed.until if closed else ""
         return Acceptance(
-            self.site.name, self.run, began, now, tuple(self.records), results, stays, self.stopped
+            self.site.name, self.run, began, now, tuple(self.records), results, until, self.stopped
         )
+
+
+def _failed(record: Record, error: IvnError) -> Record:
+    return replace(record, error=error.summary, remedy=error.next_step)
+
+
+def _of_window(closed: Closed) -> Found:
+    if not closed.until:
+        return Found(State.PASS, "the test window is closed")
+    return Found(State.WARN, f"the test window stays open until {closed.until}: {closed.why}", _STAYS)
 
 
 _TITLES = {

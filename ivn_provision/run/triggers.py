@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ivn_provision.drivers.xprotect_e.agent_link import AgentLink, Step, failure
-from ivn_provision.errors import Refused
+from ivn_provision.drivers.xprotect_e.agent_link import AgentLink
+from ivn_provision.drivers.xprotect_e.exchange import Line, exchange_step, replies
+from ivn_provision.errors import Refused, TargetError, Uncertain
 from ivn_provision.verify.acceptance.shots import Shot
 
 SECONDS = 10
+_NOT_CONNECTED = "connection refused"
+"""The agent's words (docs/reference/agent-protocol.md)."""
 Ask = Callable[[Shot], None]
 """Tells a person to trip an input now; returns at once, or when the person says so."""
 
@@ -35,26 +37,30 @@ class RecorderTrigger:
         """How long a person may take."""
         return self.hardware_seconds if shot.source == "hardware" else 0.0
 
-    def fire(self, shot: Shot) -> None:
-        """Raises TargetError where the recorder does not listen."""
-        if shot.source == "hardware":
-            assert self.ask is not None
-            self.ask(shot)
-            return
-        reply = self.link.call([_sent(self.event_port, f"{shot.pin} S")])
-        if error := failure(reply.steps):
-            raise error
-        outcome = reply.steps[0]["connections"][0]
-        if not outcome["ok"]:
-            raise Refused(
-                f"the recorder's event port {self.event_port} does not take {shot.name}: {outcome['error']}",
-                endpoint=self.link.endpoint,
-                next_step="does the Recording Server run, and is it its event port (R-15)?",
-            )
+    def fire(self, *shots: Shot) -> None:
+        """All soft ones in one remote process, one right after the other; never twice, whatever the line does.
 
+        Raises Refused where the recorder does not listen, Uncertain where nobody knows whether it heard.
+        """
+        for shot in shots:
+            if shot.source == "hardware":
+                assert self.ask is not None
+                self.ask(shot)
+        if soft := [each for each in shots if each.source == "soft"]:
+            self._send(soft)
 
-def _sent(port: int, text: str) -> Step:
-    """Connect, send, close (facts/xprotect-e.md, 4.6)."""
-    send = base64.b64encode(text.encode("ascii")).decode("ascii")
-    connection = [{"send": send, "until": "", "max_bytes": 0}]
-    return {"verb": "exchange", "port": port, "timeout_seconds": SECONDS, "connections": [connection]}
+    def _send(self, shots: Sequence[Shot]) -> None:
+        lines = [(Line(f"{each.pin} S".encode("ascii")),) for each in shots]
+        answer = self.link.call([exchange_step(self.event_port, lines, SECONDS)], writes=True).steps[0]
+        for shot, outcome in zip(shots, replies(answer), strict=True):
+            if not outcome.ok:
+                raise self._not_taken(shot, outcome.error, is_sure=shot is shots[0])
+
+    def _not_taken(self, shot: Shot, why: str, *, is_sure: bool) -> TargetError:
+        """A connection that was refused took nothing; one that broke, or one after another, perhaps did."""
+        kind = Refused if is_sure and why == _NOT_CONNECTED else Uncertain
+        return kind(
+            f"the recorder's event port {self.event_port} does not take {shot.name}: {why}",
+            endpoint=self.link.endpoint,
+            next_step="does the Recording Server run, and is it its event port (R-15)?",
+        )

@@ -7,11 +7,12 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from ivn_provision.errors import IvnError, PlanError
-from ivn_provision.run.accepting import Acceptance, Accepting, Time, zone_of
+from ivn_provision.run.accepting import Acceptance, Accepting, zone_of
 from ivn_provision.run.events import Observer
 from ivn_provision.run.side_by_side import guarded, side_by_side
 from ivn_provision.run.targets import Opener
 from ivn_provision.run.triggers import Ask, RecorderTrigger
+from ivn_provision.run.watching import Time
 from ivn_provision.spec.site import Acceptance as Declared
 from ivn_provision.spec.site import Site
 from ivn_provision.verify.acceptance.record import Terms

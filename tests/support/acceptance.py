@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from ivn_provision.run.accepting import Acceptance, Time
+from ivn_provision.lab.portal.sessions import Session
+from ivn_provision.run.accepting import Acceptance
+from ivn_provision.run.events import Event
 from ivn_provision.run.verifying import Verifying
+from ivn_provision.run.watching import Time
+from ivn_provision.verify.acceptance.record import Record
 from ivn_provision.verify.acceptance.shots import Shot
 from tests.support.world import Events, World
 
 SITE = "lab-0001"
+_EVENT = "  - {pin: 2, email: true}\n"
+_PIN = "    - {pin: 2, source: soft, camera: 10, event_type: perimeter}\n"
+TWO_SOFT = (
+    (_EVENT, _EVENT + _EVENT.replace("2", "5")),
+    (_PIN, _PIN + _PIN.replace("2", "5").replace("10", "11")),
+)
+"""What makes `2 S` and `5 S` of the lab's `2 S`."""
 
 
 @dataclass
@@ -28,11 +40,49 @@ class Technician:
             self.world.lab.fire_input(SITE, shot.device, shot.input)
 
 
-def accepted(world: World, *, ask: Technician | None = None, hardware_seconds: float = 3.0) -> Acceptance:
+@dataclass
+class At(Events):
+    """An observer that does something once, when a pin is fired or has arrived."""
+
+    moment: tuple[str, str] = ("", "")
+    act: Callable[[], None] = lambda: None
+
+    def notify(self, event: Event) -> None:
+        super().notify(event)
+        if (event.step.value, event.text) == self.moment:
+            self.moment = ("", "")
+            self.act()
+
+
+@dataclass
+class Clock:
+    """This machine's clock, with a mistake that a test may change."""
+
+    off: float = 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.off)
+
+
+def accepted(
+    world: World,
+    *,
+    ask: Callable[[Shot], None] | None = None,
+    hardware_seconds: float = 3.0,
+    observer: Events | None = None,
+    clock: Clock | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    deadline: float = 20.0,
+) -> Acceptance:
     """The acceptance of the site as its file says now."""
-    clock = Time(lambda: datetime.now(UTC), time.sleep)
-    verifying = Verifying(world.opener(), Events(), clock, ask=ask, hardware_seconds=hardware_seconds)
-    return verifying.site(world.site(SITE))
+    return Verifying(
+        world.opener(deadline),
+        observer or Events(),
+        Time((clock or Clock()).now, time.sleep),
+        ask=ask,
+        hardware_seconds=hardware_seconds,
+        stopping=stopping,
+    ).site(world.site(SITE))
 
 
 def said(acceptance: Acceptance, subject: str = "", check: str = "pin") -> str:
@@ -42,3 +92,18 @@ def said(acceptance: Acceptance, subject: str = "", check: str = "pin") -> str:
         for each in acceptance.results
         if each.check == check and subject in {"", each.found.subject}
     )
+
+
+def of_pin(acceptance: Acceptance, name: str) -> Record:
+    return next(each for each in acceptance.records if each.shot.name == name)
+
+
+def window(world: World) -> Session | None:
+    """The one that is open now."""
+    return world.lab.portal.core.sessions.running(SITE)
+
+
+def no_alarm_but_in_a_window(world: World) -> None:
+    """The invariant: nothing of all that was ever fired reached the station."""
+    assert world.lab.portal.alarms() == []
+    assert all(each["test"] is True for each in world.lab.portal.events(SITE))

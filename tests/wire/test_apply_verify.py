@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from ivn_provision.errors import PartlyApplied
-from ivn_provision.run.accepting import Time
 from ivn_provision.run.engine import apply_sites
 from ivn_provision.run.journal import Journal, read_run
 from ivn_provision.run.outcomes import SiteOutcome
 from ivn_provision.run.resuming import Way, as_the_run, resume_sites, was_to_verify
 from ivn_provision.run.verifying import Verifying
+from ivn_provision.run.watching import Time
 from tests.support.command import ivn
 from tests.support.world import Events, World, utc_now
 

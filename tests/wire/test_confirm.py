@@ -146,12 +146,15 @@ def went_off(
     assert changed["portal/site entry_delay_seconds"] == (45, 10)
 
 
-def test_the_recorder_goes_off_between_the_proof_and_the_release(edited: World) -> None:
-    outcome = apply_with(edited, Hook(Step.PROVEN, lambda: later(edited)), confirm_within=WITHIN)
+@pytest.mark.parametrize("hold", [False, True])
+def test_the_recorder_goes_off_between_the_proof_and_the_end(edited: World, hold: bool) -> None:
+    """The run ends by itself, or is about to wait for a person: what is gone is not called applied or pending."""
+    outcome = apply_with(edited, Hook(Step.PROVEN, lambda: later(edited)), confirm_within=WITHIN, hold=hold)
     assert isinstance(outcome.error, PartlyApplied), outcome.error
     assert "put the earlier state back by itself" in outcome.error.summary
     assert outcome.reverted
     assert not outcome.outcomes
+    assert not outcome.pending_until
     assert standing(edited, outcome.run) == "reverted"
     edit_both(edited, back=True)
     assert when_over(edited) == {}, "the portal went back too"

@@ -88,7 +88,7 @@ def test_live_goes_on_until_something_else_is_asked(lab: Running) -> None:
     [
         (("ivnview", "wrong"), "", "Wrong user name or password"),
         (("nobody", "lab-only"), "", "Wrong user name or password"),
-        (LOGIN, str(uuid.uuid4()), "Unknown device"),
+        (LOGIN, "7c0d9d3e-0d7e-4c53-8f5e-0a6c1d4b2f10", "Unknown device"),
         (LOGIN, "camera 1", "Unknown device"),
     ],
 )

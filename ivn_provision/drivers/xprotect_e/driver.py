@@ -52,6 +52,7 @@ from ivn_provision.plan.plan import Change, Observation, Unverified, Work
 
 BACKUPS = r"C:\ProgramData\ivn-provision\backups"
 NOTHING_ASKED = WindowsAsked()
+_GONE_OFF = frozenset({"reverted", "left", "failed"})
 SHORTEST_REVERT = 30
 """Seconds that the agent takes at least for a revert with a time."""
 
@@ -171,11 +172,17 @@ class XProtectWriter(XProtectReader):
         self._first_write: datetime | None = None
 
     def hold(self, hold: Hold) -> None:
-        """The recorder's lease, judged by its own clock; each write renews it. Raises LeaseHeld."""
-        reply = self._link.call([lease_step(hold)], [{"verb": "lease"}], writes=True)
+        """The recorder's lease, judged by its own clock; each write renews it. Raises LeaseHeld.
+
+        Raises RevertFired where a revert of this very run, which is to stay armed, has gone off meanwhile.
+        """
+        reply = self._link.call([lease_step(hold)], STEPS, writes=True)
         if _code(reply) == "locked_by_agent":
             self._tell_who_writes(hold.run)
         self._raise(reply)
+        reverts = holding_of(reply.always).reverts
+        if hold.revert_seconds and any(each.run == hold.run and each.state in _GONE_OFF for each in reverts):
+            raise self._fired()
         self._hold = hold
 
     def release(self, run: str, *, stays: bool = True) -> None:
@@ -183,13 +190,16 @@ class XProtectWriter(XProtectReader):
         disarm = {"verb": "disarm_revert", "run": run, **({"unless_fired": True} if stays else {})}
         reply = self._link.call([disarm, {"verb": "drop_lease", "run": run}], writes=True)
         if _code(reply) == "fired":
-            raise RevertFired(
-                f"the recorder of {self.site} has put the earlier state back by itself, or tried to",
-                endpoint=self.endpoint,
-                next_step="look with `ivn-provision status`; `resume RUN` ends the run",
-            )
+            raise self._fired()
         self._raise(reply)
         self._hold = self._first_write = self._seen = None
+
+    def _fired(self) -> RevertFired:
+        return RevertFired(
+            f"the recorder of {self.site} has put the earlier state back by itself, or tried to",
+            endpoint=self.endpoint,
+            next_step="look with `ivn-provision status`; `resume RUN` ends the run",
+        )
 
     def put_back(self, run: str) -> bool:
         """The agent restores the files of before, byte by byte, where nobody changed them since."""

@@ -45,7 +45,7 @@ class Envelope:
 class Expected:
     """The trigger that was fired, and the limits in seconds.
 
-    `fired_at` is aware. `zone` is the recorder's. `camera` is None where none is declared. The mail's own time
+    It was fired between `fired_at` and `fired_until` (None: at that moment); both are aware. `zone` is the recorder's. `camera` is None where none is declared. The mail's own time
     may be off by less than `clip_seconds`, the part of the clip before the alarm (row 18).
     """
 
@@ -58,6 +58,12 @@ class Expected:
     zone: tzinfo
     location_address: str = ""
     clip_seconds: float = 10.0
+    fired_until: datetime | None = None
+
+    @property
+    def latest(self) -> datetime:
+        """The last moment at which it may have been fired."""
+        return self.fired_until or self.fired_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +204,7 @@ def _mail_time(
     time = read_time(reading.time_text, expected.zone, envelope.received_at, profile.times)
     if time is None:
         return
-    offset = _offset(time, expected.fired_at)
+    offset = _offset(time, expected.fired_at, expected.latest)
     if abs(offset) < WARN_SECONDS:
         return
     level = Level.FAIL if abs(offset) >= expected.clip_seconds else Level.WARN
@@ -209,24 +215,24 @@ def _mail_time(
     yield Finding("clock", message, 18, "R-03", level)
 
 
-def _offset(time: TimeReading, fired_at: datetime) -> float:
-    """Seconds from the trigger to the span of time that the text may mean; 0 inside of it."""
+def _offset(time: TimeReading, began: datetime, until: datetime) -> float:
+    """Seconds from the time of firing to the span of time that the text may mean; 0 where they meet."""
     end = time.moment + timedelta(seconds=time.precision_seconds)
-    if time.moment <= fired_at < end:
-        return 0.0
-    nearest = time.moment if fired_at < time.moment else end
-    return (nearest - fired_at).total_seconds()
+    if time.moment > until:
+        return (time.moment - until).total_seconds()
+    return min(0.0, (end - began).total_seconds())
 
 
 def _arrival(envelope: Envelope, expected: Expected) -> Iterator[Finding]:
-    after = (envelope.received_at - expected.fired_at).total_seconds()
+    after = (envelope.received_at - expected.latest).total_seconds()
+    before = (expected.fired_at - envelope.received_at).total_seconds()
     if after > expected.within_seconds:
         message = (
             f"the mail arrived {after:.1f} s after the trigger; the limit is {expected.within_seconds:g} s"
         )
         yield Finding("late", message, 10, "R-03")
-    elif after < -EARLY_SECONDS:
-        message = f"the mail arrived {-after:.1f} s before the trigger was fired: it is of another one"
+    elif before > EARLY_SECONDS:
+        message = f"the mail arrived {before:.1f} s before the trigger was fired: it is of another one"
         yield Finding("early", message, 10, "R-53")
 
 
