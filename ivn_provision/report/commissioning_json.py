@@ -99,6 +99,7 @@ def _pin(line: PinLine) -> dict[str, Any]:
     return {
         **pin_json(line.record),
         "label": line.record.shot.label,
+        "by_person": line.record.by_person,
         "verdict": line.state.value,
         "mail": line.mail,
         "grammar": [{"message": said, "lines": lines.split("\n")} for said, lines in drawn(line.record)],

@@ -145,7 +145,7 @@ def test_what_did_not_pass_is_a_deviation(pins: list[State], checks: list[State]
     report = report_of(verified=accepted_of(*pins), checked=checked_of(*checks))
     wanted = sorted(each for each in (*pins, *checks) if each is not State.PASS)
     assert sorted(each.state for each in report.deviations) == wanted
-    good = State.PASS in pins and not {State.FAIL, State.INCONCLUSIVE} & set(pins)
+    good = {State.PASS, State.WARN} & set(pins) and not {State.FAIL, State.INCONCLUSIVE} & set(pins)
     if State.FAIL in checks or not good:
         assert report.verdict is Verdict.REFUSED
     else:
@@ -215,6 +215,7 @@ def test_the_shape_of_the_document() -> None:
     fired, left = evidence["pins"]
     assert (fired["pin"], fired["source"], fired["camera"], fired["latency_seconds"]) == (2, "soft", 10, 1.25)
     assert (fired["events"], fired["clips"], fired["verdict"]) == ([7], ["ready"], "fail")
+    assert fired["by_person"] is False
     assert fired["grammar"] == [{"message": "Harbor", "lines": ["Harbor", "  ^"]}]
     assert (left["fired_at"], left["skipped"]) == (None, "Harbor")
     assert evidence["pictures"][0]["sha256"] == hashlib.sha256(JPEG).hexdigest()
