@@ -20,6 +20,7 @@ from ivn_provision.run.off_watch import Closed, OffWatch, Windows, opened
 from ivn_provision.run.watching import EventLog, Time, Watch, watch
 from ivn_provision.spec.site import Site
 from ivn_provision.verify.acceptance.record import Record, Terms, entry_delay, judged, read
+from ivn_provision.verify.acceptance.results import is_of, of_two, of_window, others, results_of
 from ivn_provision.verify.acceptance.shots import Shot
 from ivn_provision.verify.result import Found, Result, State
 
@@ -146,7 +147,7 @@ class Accepting:
 
     def _test(self, window: OffWatch) -> None:
         try:
-            seen = watch(self.tester, self.time)
+            seen = watch(self.tester, self.time, window.window.opened_at)
         except TargetError as error:
             self._portal_failed(error)
             self.records = [Record(each, skipped=self.ended) for each in self.shots]
@@ -220,12 +221,12 @@ class Accepting:
 
         def mine(events: Sequence[PortalEvent]) -> PortalEvent | None:
             fresh[:] = [each for each in events if each.id > self.after[shot.name] and each.id not in taken]
-            own = [each for each in fresh if _is_of(each, shot)]
+            own = [each for each in fresh if is_of(each, shot)]
             return next(iter([*own, *(each for each in fresh if each.pin is None)]), None)
 
         by_person = self.trigger.seconds_for(shot) > 0
         found = seen.until(mine, seconds, self.stopping if by_person else lambda: False)
-        strange = (each for each in fresh if not any(_is_of(each, other) for other in self.shots))
+        strange = (each for each in fresh if not any(is_of(each, other) for other in self.shots))
         return found or next(strange, None)
 
     def _fire_two(self, window: OffWatch, seen: Watch) -> None:
@@ -252,11 +253,15 @@ class Accepting:
     def _of_pair(self, events: Sequence[PortalEvent]) -> Counter[str]:
         """How many mails of each of the two came after they were fired together."""
         late = [each for each in events if each.id > self.pair_after]
-        return Counter(shot.name for shot in self.pair for each in late if _is_of(each, shot))
+        return Counter(shot.name for shot in self.pair for each in late if is_of(each, shot))
 
     def _settle(self, seen: Watch) -> None:
-        """Wait for a mail too many and for clips; then every event as it is at the end."""
-        self.records = [self._read(each) for each in self.records]
+        """Wait for a mail too many and for clips; then every event as it is at the end. What could not be read
+        is read once more then."""
+        once = [self._read(each) for each in self.records]
+        self.records = [
+            each if each.mail else before for each, before in zip(once, self.records, strict=True)
+        ]
         settled, latest = self.time.now(), seen.newest
 
         def enough(events: Sequence[PortalEvent]) -> bool | None:
@@ -267,33 +272,26 @@ class Accepting:
             pending = any(clip.status == "pending" for each in events for clip in each.clips)
             return True if quiet and not pending else None
 
-        seen.until(enough, SETTLE_SECONDS + CLIP_SECONDS, self.stopping)
+        clips = 0.0 if self.ended else CLIP_SECONDS
+        seen.until(enough, SETTLE_SECONDS + clips, self.stopping)
         self._conclude(seen.events())
 
     def _conclude(self, events: Sequence[PortalEvent]) -> None:
         self.records = [self._read(self._with_events(each, events)) for each in self.records]
+        self.extra += [("others", each) for each in others(events, self.records, self.pair)]
         if not self.pair:
             return
         counts = self._of_pair(events)
         self.under_way.subtract({name: min(count, 1) for name, count in counts.items()})
-        names = " and ".join(each.name for each in self.pair)
         missing = [each.name for each in self.pair if not counts[each.name]]
-        if missing:
-            text = f"of {names}, fired together, there is no mail for {', '.join(missing)}"
-            found = Found(State.FAIL, text, _INTERVAL)
-        elif counts.total() > len(self.pair):
-            text = f"{names}, fired together, gave {counts.total()} mails"
-            found = Found(State.FAIL, text, "see what sends a second mail (rows 5, 6, 16)")
-        else:
-            found = Found(State.PASS, f"{names} fired together gave two mails")
-        self.extra.append(("two-at-once", found))
+        self.extra.append(("two-at-once", of_two(self.pair, counts.total(), missing)))
 
     def _with_events(self, record: Record, events: Sequence[PortalEvent]) -> Record:
         """All events of the pin until two were fired together; a mail that came too late for its pin included."""
         if record.fired_at is None:
             return record
         first = {each.id for each in record.events}
-        mine = [each for each in events if each.id in first or _is_of(each, record.shot)]
+        mine = [each for each in events if each.id in first or is_of(each, record.shot)]
         if self.pair:
             mine = [each for each in mine if each.id <= self.pair_after or record.shot not in self.pair]
         if not first:
@@ -317,10 +315,8 @@ class Accepting:
         found += [("entry-delay", each) for each in entry_delay(self.records)]
         found += self.extra
         if closed is not None:
-            found.append(("window", _of_window(closed)))
-        results = tuple(
-            Result(self.site.name, check, _TITLES[check], _REFS[check], "site", one) for check, one in found
-        )
+            found.append(("window", of_window(closed.until, closed.why)))
+        results = results_of(self.site.name, found)
         now, until = self.time.now(), closed.until if closed else ""
         return Acceptance(
             self.site.name, self.run, began, now, tuple(self.records), results, until, self.stopped
@@ -329,34 +325,6 @@ class Accepting:
 
 def _failed(record: Record, error: IvnError) -> Record:
     return replace(record, error=error.summary, remedy=error.next_step)
-
-
-def _of_window(closed: Closed) -> Found:
-    if not closed.until:
-        return Found(State.PASS, "the test window is closed")
-    return Found(State.WARN, f"the test window stays open until {closed.until}: {closed.why}", _STAYS)
-
-
-_TITLES = {
-    "pin": "The pin's alarm arrives",
-    "two-at-once": "Two alarms at a time both arrive",
-    "entry-delay": "A perimeter alarm ends the hold of an entry delay",
-    "portal": "The portal answers to the end",
-    "window": "The test window is closed",
-}
-_REFS: dict[str, tuple[str, ...]] = {
-    "pin": ("R-53", "R-83"),
-    "two-at-once": ("row 13",),
-    "entry-delay": ("R-80", "R-81", "R-82"),
-    "portal": ("row 10",),
-    "window": ("row 38",),
-}
-_INTERVAL = "is a minimum time between mails set on the recorder (`Ignore similar messages for`), or does a relay limit them?"
-_STAYS = "a mail that comes later is no real alarm until then; find out where it stays"
-
-
-def _is_of(event: PortalEvent, shot: Shot) -> bool:
-    return event.pin == shot.pin and event.source == shot.source
 
 
 def zone_of(site: Site) -> tzinfo:

@@ -292,7 +292,8 @@ def _summary(state: StateFolder, run: str) -> RunSummary:
             return RunSummary(run, records[0].at, sites=sites)
         begin = Node(records[0].data)
         who, command, revision = (begin[name].text() for name in ("who", "command", "revision"))
-        dirty = begin["dirty"].flag()
+        changed = begin.find("dirty")
+        dirty = changed is not None and changed.flag()
         return RunSummary(run, records[0].at, who, command, revision, sites, dirty=dirty)
     except StateError as error:
         return RunSummary(run, error=f"{error.summary} ({error.where})")

@@ -66,7 +66,7 @@ class OffWatch:
         try:
             self.windows.close_window(self.window.id)
         except IvnError as error:
-            return Closed(until, f"the portal did not close it: {error.summary}")
+            return Closed(until, f"the portal did not confirm that it is closed: {error.summary}")
         return Closed()
 
 

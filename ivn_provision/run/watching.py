@@ -33,10 +33,12 @@ class Time:
 
 @dataclass(slots=True)
 class Watch:
-    """`began` is the newest event before the test, `newest` the newest that was seen."""
+    """`began` is the newest event before the test, `newest` the newest that was seen. What arrived before `since`
+    is of no interest: a portal may show an event late."""
 
     portal: EventLog
     time: Time
+    since: datetime
     began: int
     newest: int
 
@@ -65,13 +67,13 @@ class Watch:
         return None
 
     def events(self) -> Events:
-        """Those since the test began, oldest first."""
-        found = self.portal.events_after(self.began)
+        """Those since the test began, oldest first. Raises TargetError."""
+        found = tuple(each for each in self.portal.events_after(self.began) if each.received_at >= self.since)
         self.newest = max((self.newest, *(each.id for each in found)))
         return found
 
 
-def watch(portal: EventLog, time: Time) -> Watch:
+def watch(portal: EventLog, time: Time, since: datetime) -> Watch:
     """From now on. Raises TargetError."""
     newest = portal.latest_event_id()
-    return Watch(portal, time, newest, newest)
+    return Watch(portal, time, since, newest, newest)

@@ -455,7 +455,9 @@ def test_not_time_zones(zone: str) -> None:
     ],
 )
 def test_maintenance_windows(window: str, accepted: bool) -> None:
-    assert codes(check_site(site(maintenance_window=window))) == ([] if accepted else ["IVN071"])
+    assert codes(check_site(site(time_zone="America/New_York", maintenance_window=window))) == (
+        [] if accepted else ["IVN071"]
+    )
 
 
 def test_acceptance_pins_need_portal_pins() -> None:

@@ -11,8 +11,9 @@ from contextlib import closing
 
 import pytest
 
-from ivn_provision.run.accepting import Acceptance, Time
+from ivn_provision.run.accepting import Acceptance
 from ivn_provision.run.verifying import Verifying
+from ivn_provision.run.watching import Time
 from ivn_provision.verify.acceptance.shots import Shot
 from ivn_provision.verify.result import Result, State
 from tests.support.checked_site import SITE, CheckedSite, checked_site
