@@ -29,6 +29,8 @@ def test_sixteen_pins_in_turn(world: World) -> None:
     slowest = max(each.latency_seconds for each in fired if each.latency_seconds is not None)
     assert slowest >= 1.0, "the mails were slow"
     assert seconds <= 16 * slowest + 5
-    assert world.lab.nvr(SITE).counters.processes - before == len(SOFT) + 1, "one a soft pin, one for two at once"
+    assert world.lab.nvr(SITE).counters.processes - before == len(SOFT) + 1, (
+        "one a soft pin, one for two at once"
+    )
     polls = (seconds + 10) / 0.25
     assert len(world.lab.portal.requests) - requests <= polls + 3 * 16 + 20
