@@ -64,14 +64,15 @@ def command(
 
     The window has an end that the portal keeps; no alarm is handed on until then. Without a window nothing is fired.
 
-    Exit 0: every alarm arrived as it should. 2: one did not. 1: nothing could be fired.
+    Exit 0: every alarm arrived as it should. 2: one did not, or the report says `not accepted`, as it also does where
+    a check failed. 1: nothing could be fired, or a report not be written.
     """
     from ivn_provision.cli.interrupts import interrupts
     from ivn_provision.cli.progress import progress
     from ivn_provision.report.acceptance_json import acceptance_json
     from ivn_provision.report.acceptance_text import render_acceptance
     from ivn_provision.report.junit import junit
-    from ivn_provision.run.checking import check_site
+    from ivn_provision.run.checking import check_sites
 
     sites = load_sites(folder, names)
     check_reports(reports, len(sites))
@@ -79,11 +80,9 @@ def command(
     with interrupts() as stop, progress(len(sites), live=hardware == "skip") as observer:
         ask = ask_of(hardware, seconds, stop.stopping)
         began, opened = datetime.now(UTC), opener(deadline, sites)
-        checked = [check_site(sites[0], opened, observer)] if reports else []
+        checked = check_sites(sites, opened, observer) if reports else ()
         verifying = verifying_of(opened, observer, stop.stopping, ask=ask, hardware_seconds=seconds)
         verified = verifying.sites(sites)
-    for each in checked:
-        write_reports(reports, sites[0], each, verified[0], run=opened.run_id, began=began)
     found = [each.acceptance for each in verified if each.acceptance is not None]
     if form == "json":
         echo(json.dumps({"acceptances": [acceptance_json(each) for each in found]}, indent=2))
@@ -93,7 +92,12 @@ def command(
         echo("\n\n".join(render_acceptance(each, paint()) for each in found))
     show_errors(verified)
     stopped = 130 if any(each.stopped for each in found) else 0
-    raise SystemExit(exit_code(verified) or stopped or (0 if all(each.passed for each in found) else 2))
+    code = exit_code(verified) or stopped or (0 if all(each.passed for each in found) else 2)
+    for one in checked:
+        run = f"{opened.run_id}-{one.site}"
+        written = write_reports(reports, sites[0], one, verified[0], run=run, began=began)
+        code = code or written
+    raise SystemExit(code)
 
 
 def verifying_of(

@@ -19,6 +19,7 @@ from ivn_provision.run.checking import Checked
 from ivn_provision.run.verifying import Verified
 from ivn_provision.spec.site import Site
 from ivn_provision.verify.acceptance.record import Record
+from ivn_provision.verify.mail.problem import caret
 from ivn_provision.verify.result import Found, Result, State
 
 MOST_PICTURE_BYTES = 512 * 1024
@@ -142,7 +143,8 @@ def commissioning(
         extra.append(_not_done(site, "acceptance", "Nothing was fired", verified.error.summary))
     checks = list(checked.results)
     if checked.error is not None:
-        checks.append(_not_done(site, "checks", "Nothing was looked at", checked.error.summary))
+        title = "A target did not answer" if checks else "Nothing was looked at"
+        checks.append(_not_done(site, "checks", title, checked.error.summary))
     images: Mapping[int, Seen] = checked.images or {}
     return Commissioning(
         site=site,
@@ -157,6 +159,12 @@ def commissioning(
         window_until=acceptance.window_until if acceptance else "",
         waivers=waivers,
     )
+
+
+def drawn(record: Record) -> tuple[tuple[str, str], ...]:
+    """What is wrong with the grammar of the pin's mail, and the line of it with a caret below the character."""
+    problems = [(each.message, each.problem) for each in record.findings if each.problem is not None]
+    return tuple((message, lines) for message, problem in problems if (lines := caret(problem)))
 
 
 def _verdict(acceptance: Acceptance | None, checks: tuple[Result, ...]) -> Verdict:

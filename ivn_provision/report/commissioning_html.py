@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from ivn_provision.report.commissioning import Commissioning, Picture, PinLine, Verdict
+from ivn_provision.report.commissioning import Commissioning, Picture, Verdict, drawn
 from ivn_provision.report.commissioning_json import digest_of, evidence_json
 from ivn_provision.report.paint import safe
-from ivn_provision.verify.mail.problem import caret
 from ivn_provision.verify.result import Result, State
 
 if TYPE_CHECKING:
@@ -22,7 +20,13 @@ if TYPE_CHECKING:
 MOST_CHARACTERS = 600
 """Of one piece of text: what is longer is cut, visibly; the JSON has all of it."""
 _MARKS = {State.PASS: "✓", State.FAIL: "✗", State.WARN: "!", State.INCONCLUSIVE: "?", State.SKIPPED: "–"}
-_TARGETS = {"nvr": "Recorder", "portal": "Portal", "site": "Site as a whole", "camera": "Cameras"}
+_TARGETS = {
+    "nvr": "Recorder",
+    "portal": "Portal",
+    "camera": "Cameras",
+    "network": "Network",
+    "site": "Site as a whole",
+}
 _VERDICTS = {
     Verdict.ACCEPTED: (State.PASS, "Every pin's alarm arrived as it should, and every check passed."),
     Verdict.DEVIATIONS: (
@@ -64,7 +68,7 @@ def render(report: Commissioning) -> str:
         meaning=meaning,
         words=Words(ZoneInfo(name) if report.site.time_zone else UTC, name),
         counts=counted((*report.acceptance_results, *report.checks)),
-        faulty=[(each, lines) for each in report.pins if (lines := tuple(drawn(each)))],
+        faulty=[(each, lines) for each in report.pins if (lines := drawn(each.record))],
         digest=digest_of(evidence_json(report)),
     )
 
@@ -82,13 +86,6 @@ def counted(results: tuple[Result, ...]) -> tuple[tuple[State, int], ...]:
     return tuple((state, count) for state, count in found if count)
 
 
-def drawn(line: PinLine) -> Iterator[tuple[str, str]]:
-    """What is wrong with the pin's mail, and the line of it with a caret below the character."""
-    for each in line.record.findings:
-        if each.problem is not None and (lines := caret(each.problem)):
-            yield each.message, lines
-
-
 def _source(picture: Picture) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode("ascii")
 
@@ -96,6 +93,17 @@ def _source(picture: Picture) -> str:
 @cache
 def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup, escape
+
+    def commands(text: str) -> Markup:
+        """Our own sentences: what stands between backquotes is typed."""
+        parts = brief(text).split("`")
+        if len(parts) % 2 == 0:
+            return escape(brief(text))
+        shown = [
+            Markup("<code>{}</code>").format(one) if at % 2 else escape(one) for at, one in enumerate(parts)
+        ]
+        return Markup("").join(shown)
 
     environment = Environment(
         loader=PackageLoader("ivn_provision.report", "templates"),
@@ -106,6 +114,7 @@ def _template() -> Template:
     )
     environment.filters |= {
         "brief": brief,
+        "commands": commands,
         "mark": _MARKS.__getitem__,
         "target": lambda name: _TARGETS.get(name, name),
         "source": _source,

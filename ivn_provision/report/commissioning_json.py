@@ -9,7 +9,7 @@ from typing import Any
 
 from ivn_provision.report.acceptance_json import pin_json
 from ivn_provision.report.checks_json import checks_json
-from ivn_provision.report.commissioning import Commissioning, Picture, PinLine
+from ivn_provision.report.commissioning import Commissioning, Picture, PinLine, drawn
 from ivn_provision.report.junit import junit
 from ivn_provision.spec.site import Site
 from ivn_provision.verify.drift import moment
@@ -99,8 +99,10 @@ def _pin(line: PinLine) -> dict[str, Any]:
     return {
         **pin_json(line.record),
         "label": line.record.shot.label,
+        "by_person": line.record.by_person,
         "verdict": line.state.value,
         "mail": line.mail,
+        "grammar": [{"message": said, "lines": lines.split("\n")} for said, lines in drawn(line.record)],
         "results": checks_json(line.results),
     }
 

@@ -16,7 +16,7 @@ from ivn_provision.report.commissioning_json import digest_of
 from tests.support.browser import CHROMIUM, DRIVER, MISSING, browser, console, requested
 from tests.support.command import ivn
 from tests.support.world import World
-from tests.wire.test_cost_and_secrets import forms, lab_secrets
+from tests.wire.test_cost_and_secrets import CONFIGURATION, forms, lab_secrets, plant
 
 SITE = "lab-0001"
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
@@ -26,6 +26,7 @@ HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
 def reports(world: World) -> Path:
     """A site with a hostile description, and its three reports."""
     world.edit(SITE, "description: Lab 0001 (simulated by the lab)", f'description: "{HOSTILE}"')
+    world.secrets.update(plant(world, CONFIGURATION, b"</config>"))
     assert world.apply(SITE)[0].error is None
     folder = world.folder.parent
     files = [part for name in ("c.html", "c.json", "c.xml") for part in ("--report", name)]
@@ -54,7 +55,7 @@ def test_for_programs(reports: Path, world: World) -> None:
     for name in ("c.html", "c.json", "c.xml"):
         content = (reports / name).read_bytes()
         assert stat.S_IMODE((reports / name).stat().st_mode) == 0o600
-        for secret in lab_secrets(world):
+        for secret in {*world.secrets, *lab_secrets(world)}:
             for form in forms(secret):
                 assert form not in content, name
     page = (reports / "c.html").read_text("utf-8")
@@ -107,3 +108,31 @@ def test_a_site_that_fails_gets_its_report_too(world: World) -> None:
     page = (world.folder.parent / "c.html").read_text("utf-8")
     assert "Not accepted" in page
     assert "Ausloesendes Ereignis : 2 S\n^" in page
+
+
+def test_a_failed_check_and_a_file_that_cannot_be_written(world: World) -> None:
+    """The alarm arrives, and the site is not accepted; one bad name costs no other report."""
+    assert world.apply(SITE)[0].error is None
+    world.edit(SITE, "max_clients: 10", "max_clients: 9")
+    folder = world.folder.parent
+    ran = ivn("verify", SITE, "--report", f"{'x' * 300}.html", "--report", "c.json", cwd=folder)
+    assert ran.code == 1
+    assert "The alarms arrive" in ran.out
+    assert "cannot write" in ran.err
+    evidence = json.loads((folder / "c.json").read_text("utf-8"))["evidence"]
+    assert evidence["verdict"] == "not accepted"
+    failed = [each for each in evidence["deviations"] if each["state"] == "fail"]
+    assert [each["check"] for each in failed] == ["server-access"]
+    assert ivn("verify", SITE, "--report", "c.xml", cwd=folder).code == 2
+    suites = etree.fromstring((folder / "c.xml").read_bytes())
+    assert [each.get("failures") for each in suites] == ["1", "0"]
+
+
+def test_a_portal_without_a_window_gets_a_report_too(world: World) -> None:
+    assert world.apply(SITE)[0].error is None
+    world.lab.fault("portal", "test-session-refused")
+    ran = ivn("verify", SITE, "--report", "c.html", cwd=world.folder.parent)
+    assert ran.code == 1
+    page = (world.folder.parent / "c.html").read_text("utf-8")
+    assert "No pin was fired" in page
+    assert "Nothing was fired: " in page

@@ -157,6 +157,11 @@ class MailSink:
             self._hand_on(mail)
         return "250 OK"
 
+    @property
+    def under_way(self) -> int:
+        """Mails that were taken and are still to arrive."""
+        return len(self._late)
+
     def _hand_on(self, mail: Mail) -> None:
         if "slow" not in self.faults:
             self._arrived(mail)
