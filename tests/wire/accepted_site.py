@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ivn_provision.lab.lab import Lab
 from tests.support.acceptance import SITE, TWO_SOFT, window
 from tests.support.world import World, started
 
@@ -29,9 +29,7 @@ def put_right_after(world: World) -> Iterator[World]:
     before = len(world.lab.portal.alarms())
     yield world
     lab = world.lab
-    end = time.monotonic() + 6
-    while lab.mail.under_way and time.monotonic() < end:  # the window is not closed above them
-        time.sleep(0.05)
+    lab.run(_lose_late(lab))  # the window is not closed above them
     for fault in tuple(lab.portal.faults):
         lab.fault("portal", fault, on=False)
     for fault in tuple(lab.mail.faults):
@@ -48,6 +46,10 @@ def put_right_after(world: World) -> Iterator[World]:
     if planned.plan.changes:
         assert world.apply(SITE)[0].error is None
     assert alarms == []
+
+
+async def _lose_late(lab: Lab) -> None:
+    lab.mail.lose_late()
 
 
 def events_of_recorder(world: World) -> int:

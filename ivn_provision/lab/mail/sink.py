@@ -84,8 +84,7 @@ class MailSink:
         if self._server is None:
             return
         self._server.close()
-        for timer in self._late:
-            timer.cancel()
+        self.lose_late()
         for session in tuple(self._open):
             session.drop()
         await self._server.wait_closed()
@@ -161,6 +160,12 @@ class MailSink:
     def under_way(self) -> int:
         """Mails that were taken and are still to arrive."""
         return len(self._late)
+
+    def lose_late(self) -> None:
+        """Mails that were taken and are still to arrive never do."""
+        for timer in self._late:
+            timer.cancel()
+        self._late.clear()
 
     def _hand_on(self, mail: Mail) -> None:
         if "slow" not in self.faults:
