@@ -167,3 +167,13 @@ def test_an_edited_journal_is_refused_without_a_write(edited: World) -> None:
     assert (writes(edited), held(edited), files_of(edited.state.path)) == (before, kept, files)
     shown = ivn_here("history", "--format", "json", cwd=at)
     assert "line 2" in {each["run"]: each["error"] for each in json.loads(shown.out)}[run]
+
+
+def test_a_run_that_broke_off_before_its_first_record_left_nothing_to_do(edited: World) -> None:
+    run = "20261124T101010Z-deadbeef"
+    folder = edited.state.path / "runs" / run
+    folder.mkdir(mode=0o700)
+    (folder / "journal.jsonl").write_bytes(b'{"at":"2026-11-24T10:1')
+    done = ivn_here("resume", run, cwd=edited.folder.parent)
+    assert done.code == 0, done.err
+    assert "nothing was left to do" in done.out
