@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from ivn_provision.report.commissioning import Commissioning, Picture, Verdict, drawn
 from ivn_provision.report.commissioning_json import digest_of, evidence_json
+from ivn_provision.report.pages import backquoted, page_template
 from ivn_provision.report.paint import safe
 from ivn_provision.verify.result import Result, State
 
@@ -92,31 +94,11 @@ def _source(picture: Picture) -> str:
 
 @cache
 def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup, escape
-
-    def commands(text: str) -> Markup:
-        """Our own sentences: what stands between backquotes is typed."""
-        parts = brief(text).split("`")
-        if len(parts) % 2 == 0:
-            return escape(brief(text))
-        shown = [
-            Markup("<code>{}</code>").format(one) if at % 2 else escape(one) for at, one in enumerate(parts)
-        ]
-        return Markup("").join(shown)
-
-    environment = Environment(
-        loader=PackageLoader("ivn_provision.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "brief": brief,
-        "commands": commands,
+        "commands": lambda text: backquoted(brief(text), "code"),
         "mark": _MARKS.__getitem__,
         "target": lambda name: _TARGETS.get(name, name),
         "source": _source,
     }
-    return environment.get_template("commissioning.html")
+    return page_template("commissioning.html", filters)

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ivn_provision.plan.runbook import Runbook
+from ivn_provision.report.pages import backquoted, page_template
 from ivn_provision.report.paint import safe
 from ivn_provision.report.runbook_text import heading
 
@@ -20,25 +21,9 @@ def render(runbook: Runbook) -> str:
 
 @cache
 def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup, escape
-
-    def labels(text: str) -> Markup:
-        """Text of the screens: what stands between backquotes is a label of the program."""
-        parts = safe(text).split("`")
-        if len(parts) % 2 == 0:
-            return escape(safe(text))
-        shown = [
-            Markup("<b>{}</b>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
-        ]
-        return Markup("").join(shown)
-
-    environment = Environment(
-        loader=PackageLoader("ivn_provision.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"safe_text": safe, "labels": labels, "lines": lambda text: text.split("\n")}
-    return environment.get_template("runbook.html")
+    filters = {
+        "safe_text": safe,
+        "labels": lambda text: backquoted(safe(text), "b"),
+        "lines": lambda text: text.split("\n"),
+    }
+    return page_template("runbook.html", filters)
