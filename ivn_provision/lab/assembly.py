@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from ivn_provision.errors import LabError
 from ivn_provision.lab.clock import Clock
-from ivn_provision.lab.loopback import free_port, listen, require_loopback
+from ivn_provision.lab.loopback import free_ports, listen, require_loopback
 from ivn_provision.lab.mail.sink import Account, MailSink
 from ivn_provision.lab.nvr.machine import Nvr
 from ivn_provision.lab.nvr.recordings import ALWAYS_SECONDS
@@ -174,17 +174,11 @@ def _nvr(site: LabSite, directory: Path, tls: ssl.SSLContext, clock: Clock) -> N
 def _with_ports(sites: Iterable[LabSite], ports: Ports) -> Iterable[LabSite]:
     for site in sites:
         require_loopback(site.host)
-        yield (
-            replace(
-                site,
-                http_port=free_port(site.host),
-                https_port=free_port(site.host),
-                event_port=free_port(site.host),
-                image_port=0,
-            )
-            if ports.recorders_free
-            else site
-        )
+        if not ports.recorders_free:
+            yield site
+            continue
+        http, https, event = free_ports(site.host, 3)
+        yield replace(site, http_port=http, https_port=https, event_port=event, image_port=0)
 
 
 def _check(sites: tuple[LabSite, ...], ports: Ports) -> None:

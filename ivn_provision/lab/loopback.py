@@ -50,6 +50,13 @@ def free_port(host: str) -> int:
         return int(sock.getsockname()[1])
 
 
+def free_ports(host: str, count: int) -> tuple[int, ...]:
+    """So many ports that are free now, no two the same."""
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(contextlib.closing(listen(host, 0, "a free port"))) for _ in range(count)]
+        return tuple(int(each.getsockname()[1]) for each in held)
+
+
 def bind_problem(host: str, port: int, purpose: str, error: OSError, *, option: str = "") -> LabError:
     """What to say when a bind failed."""
     if error.errno != errno.EADDRINUSE:

@@ -182,7 +182,7 @@ def test_a_recorder_is_read(way: str, connect: Connect, recorder: Bench) -> None
 
 @SLOW
 def test_a_large_request_and_a_large_reply(way: str, connect: Connect, recorder: Bench) -> None:
-    content = os.urandom(5_000_000)
+    content = os.urandom(5_000_000).translate(None, b"<=")  # what looks like a password would be masked
     recorder.put(content)
     names = [base64.b64encode(os.urandom(750)).decode() for _ in range(1000)]
     steps = [{"verb": "processes", "names": names}, read_step()]
