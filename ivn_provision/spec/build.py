@@ -65,6 +65,7 @@ def build_site(data: SiteData, path: str, places: Places) -> Site:
         description=data.get("description", ""),
         groups=tuple(data.get("groups", ())),
         labels=data.get("labels", {}),
+        network=data.get("network", ""),
         time_zone=data.get("time_zone"),
         maintenance_window=data["maintenance"]["window"] if "maintenance" in data else None,
         nvr=_nvr(data["nvr"], places) if "nvr" in data else None,

@@ -226,6 +226,7 @@ class SiteData(TypedDict):
     description: NotRequired[str]
     groups: NotRequired[list[str]]
     labels: NotRequired[dict[str, str]]
+    network: NotRequired[str]
     time_zone: NotRequired[str]
     maintenance: NotRequired[MaintenanceData]
     nvr: NotRequired[NvrData]

@@ -350,6 +350,7 @@ class Site:
     description: str = ""
     groups: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    network: str = ""
     time_zone: str | None = None
     maintenance_window: str | None = None
     nvr: Nvr | None = None
