@@ -137,7 +137,7 @@ def _problems(data: _Data, node: Node, today: date) -> Iterator[Diagnostic]:
     try:
         until = date.fromisoformat(data["until"])
     except ValueError:
-        hint = 'Write it as "2026-12-31".'
+        hint = "Write it as 2026-12-31."
         yield _problem("WAV001", f"there is no day {data['until']}", node, "until", hint)
         return
     latest = today + timedelta(days=LONGEST_DAYS)

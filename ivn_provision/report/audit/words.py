@@ -14,7 +14,7 @@ def waiver_text(waiver: Waived) -> str:
 
 
 def age(first_seen: str, at: str) -> str:
-    """`new`, `5 h`, `12 d`: from one RFC 3339 time to another; "" where either is not known."""
+    """`new`, `5 min`, `5 h`, `12 d`: from one RFC 3339 time to another; "" where either is not known."""
     try:
         seconds = (datetime.fromisoformat(at) - datetime.fromisoformat(first_seen)).total_seconds()
     except (ValueError, TypeError):
@@ -22,7 +22,7 @@ def age(first_seen: str, at: str) -> str:
     if seconds <= 0:
         return "new"
     if seconds < 3600:
-        return f"{seconds / 60:.0f} min"
+        return f"{max(1, round(seconds / 60))} min"
     return f"{seconds / 3600:.0f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} d"
 
 
