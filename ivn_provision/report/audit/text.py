@@ -1,12 +1,12 @@
-"""An audit for people at a terminal: how many sites are in each state, then the worst with what is wrong there."""
+"""An audit for people at a terminal: the worst sites with what is wrong there, then how many are in each state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ivn_provision.report.audit.words import age, difference, heading, is_bad, location, waiver_text
+from ivn_provision.report.audit.words import age, counts, difference, heading, is_bad, location, waiver_text
 from ivn_provision.report.paint import Paint, safe
-from ivn_provision.run.audit.record import Audit, Finding, SiteAudit, SiteState
+from ivn_provision.run.audit.record import Audit, Finding, FindingKind, SiteAudit, SiteState
 
 SITES, FINDINGS = 20, 12
 """That are shown in full; the rest is counted."""
@@ -56,13 +56,14 @@ def _finding(finding: Finding, audit: Audit, paint: Paint) -> Iterator[str]:
     said = [finding.cause.value, "new" if seen == "new" else f"for {seen}" if seen else ""]
     tail = f" ({', '.join(each for each in said if each)})" if any(said) else ""
     yield f"  {level} {safe(finding.what)}: {safe(finding.title)}{tail}"
-    if finding.fields and finding.action != "create":
+    is_grave = counts(finding)
+    if finding.kind is FindingKind.DRIFT and finding.action != "create":
         yield f"    {safe(difference(finding))}"
-    if finding.place:
+    if finding.place and is_grave:
         yield f"    {paint(safe(location(finding)), 'dim')}"
     if finding.waiver is not None:
         yield f"    {safe(waiver_text(finding.waiver))}"
-    elif finding.remedy:
+    if finding.remedy and is_grave:
         yield f"    {paint('next:', 'cyan')} {safe(finding.remedy)}"
 
 
