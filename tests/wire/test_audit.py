@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +13,13 @@ import pytest
 
 from ivn_provision.drivers.portal.driver import PortalWriter
 from ivn_provision.drivers.xprotect_e.driver import XProtectWriter
+from ivn_provision.run.audit.auditing import About, audit_fleet
+from ivn_provision.run.fleet.loading import FleetFiles
+from ivn_provision.run.fleet.refs import SiteRef
+from ivn_provision.run.fleet.runners import Inline
+from ivn_provision.spec.site import Site
 from tests.support.command import Ran, ivn_here
-from tests.support.world import World, started
+from tests.support.world import Events, World, started, utc_now
 
 ONE, TWO, THREE = "lab-0001", "lab-0002", "lab-0003"
 
@@ -248,6 +254,30 @@ def test_no_secret_in_any_form(fleet: Fleet) -> None:
     ]
     assert len(secrets) > 6
     assert not [each for each in secrets if each in shown]
+
+
+def test_a_site_is_forgotten_when_its_result_is_known(fleet: Fleet) -> None:
+    """A site keeps its file's tree: with all of a large fleet in memory there would be no room."""
+    files = FleetFiles(fleet.world.folder)
+    alive: list[int] = []
+
+    def load(ref: SiteRef) -> Site:
+        gc.collect()
+        alive.append(sum(isinstance(each, Site) for each in gc.get_objects()))
+        return files.load(ref)
+
+    audit = audit_fleet(
+        files.refs,
+        load,
+        fleet.world.opener(),
+        runner=Inline(),
+        about=About("sites"),
+        history=None,
+        observer=Events(),
+        clock=utc_now,
+    )
+    assert len(audit.sites) == 3
+    assert alive == [alive[0]] * 3
 
 
 def _day(ahead: int) -> str:
