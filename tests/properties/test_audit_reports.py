@@ -83,6 +83,7 @@ def test_csv(audit: Audit) -> None:
         assert all(each.isprintable() for each in row)
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_a_cell_is_no_formula(text: str) -> None:
     shown = cell(text)
@@ -115,6 +116,7 @@ def _outside(element: HtmlElement) -> Iterator[str]:
             yield child.tail or ""
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_foreign_text_is_shown_as_it_is(text: str) -> None:
     shown = code(text)
