@@ -72,7 +72,8 @@ class FleetFiles:
         if merged is None:
             return None
         root = _map(merged.root)
-        labels = {key: str(node.value) for key, node in _map(root.get("labels")).items()}
+        nodes = _map(root.get("labels")).items()
+        labels = {key: node.value for key, node in nodes if isinstance(node.value, str)}
         network = root["network"].value if "network" in root else ""
         return replace(
             ref,
