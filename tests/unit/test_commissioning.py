@@ -16,8 +16,9 @@ from lxml import etree
 
 from ivn_provision.errors import PlanError
 from ivn_provision.report.commissioning import MOST_PICTURE_BYTES, Verdict
-from ivn_provision.report.commissioning_html import MOST_CHARACTERS, render
+from ivn_provision.report.commissioning_html import render
 from ivn_provision.report.commissioning_json import commissioning_json, commissioning_junit
+from ivn_provision.report.pages import MOST_CHARACTERS
 from ivn_provision.run.checking import Checked
 from ivn_provision.run.verifying import Verified
 from ivn_provision.verify.result import State
