@@ -39,6 +39,7 @@ _REGIONS = (
     "northeast", "southeast", "midwest", "southwest", "mountain", "pacific", "gulf", "plains",
 )  # fmt: skip
 _DEALERS = ("northside", "safe-harbor", "lone-star", "sentry")
+_GROUPS = ("retail", "public-buildings", "industry")
 _OWNERS = ("A. Moreno", "J. Whitaker", "L. Okafor")
 _WAIVERS = (
     Waived("Camera 11 stays on H.264 until the switch is replaced", _OWNERS[0], "2027-01-31"),
@@ -113,7 +114,7 @@ def _site(name: str, unwell: float, dice: random.Random) -> SiteAudit:
         site=name,
         path=f"sites/{region}/{name}.yml",
         state=state,
-        groups=(region,),
+        groups=(dice.choice(_GROUPS),),
         labels={"region": region, "dealer": dice.choice(_DEALERS), "state": "live"},
         network=f"vpn-{region[:2]}-{dice.randint(1, 3)}",
         products=("XProtect Professional 2014 8.6a", "I-View Now portal") if read else (),

@@ -49,7 +49,7 @@ def render_html(audit: Audit) -> str:
         style=style,
         policy=policy(script, style),
         counts=[(state, audit.count(state)) for state in SiteState],
-        unwell=sum(row.unwell for row in rows),
+        headline=headline(audit, sum(row.unwell for row in rows)),
         picture=picture_of(rows),
         chart=chart_of(audit.trend),
         sections=by_state(rows),
@@ -58,6 +58,19 @@ def render_html(audit: Audit) -> str:
         most_uses=waivers.MOST,
         choices=choices_of(audit.sites),
     )
+
+
+def headline(audit: Audit, unwell: int) -> str:
+    """How the fleet stands, in a line."""
+    count = len(audit.sites)
+    if not count:
+        return "No site was chosen"
+    if unwell:
+        return (
+            f"{unwell:,} of {count:,} site{'s' if count > 1 else ''} need{'s' if unwell == 1 else ''} a look"
+        )
+    so = "as declared" + (" or excused" if audit.count(SiteState.WAIVED) else "")
+    return f"All {count:,} sites are {so}" if count > 1 else f"The one site is {so}"
 
 
 def policy(script: str, style: str) -> str:

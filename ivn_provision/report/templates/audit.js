@@ -17,7 +17,7 @@
     text: row.textContent.toLowerCase().replace(/\s+/g, " "),
   });
   const rows = document.querySelectorAll("#sites ~ .state .site");
-  let known = null;
+  let known = null, wait = 0;
   const all = () => known || (known = [...rows].map(read));
   const sections = [...document.querySelectorAll(".state")].map((section) => ({
     section, total: section.querySelectorAll(".site").length, count: section.querySelector("h3 .soft"),
@@ -80,17 +80,20 @@
     }
     for (const name of ["q", "where", "age", "waived"]) by(name).value = parts.get(name) || "";
     for (const name of ["where", "age", "waived"]) if (by(name).selectedIndex < 0) by(name).value = "";
+    clearTimeout(wait); // the reset is no choice of a person's
   }
 
   function open(site) {
-    if (site.row.hidden) { form.reset(); show(); }
+    if (site.row.hidden) { form.reset(); clearTimeout(wait); show(); }
     if (site.details) site.details.open = true;
     const target = site.row.querySelector("summary") || site.row;
     if (target === site.row) target.tabIndex = -1;
     for (const each of document.querySelectorAll(".site.here")) each.classList.remove("here");
     site.row.classList.add("here");
-    site.row.scrollIntoView({ block: "start" });
     target.focus({ preventScroll: true });
+    const see = () => site.row.scrollIntoView({ block: "start" });
+    see();
+    requestAnimationFrame(() => requestAnimationFrame(see)); // rows that were never drawn have only now their height
     address(asked(), site);
   }
 
@@ -119,11 +122,9 @@
     next.focus();
   }
 
-  let wait = 0;
   const changed = () => { clearTimeout(wait); wait = setTimeout(() => address(show()), 80); };
-  form.addEventListener("input", changed);
+  for (const kind of ["input", "change", "reset"]) form.addEventListener(kind, changed);
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", changed);
   by("open").addEventListener("click", () => { for (const details of closed()) details.open = true; });
   by("close").addEventListener("click", () => { for (const details of document.querySelectorAll(".site details[open]")) details.open = false; });
   document.addEventListener("click", (event) => {

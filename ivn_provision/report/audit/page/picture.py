@@ -1,6 +1,6 @@
 """The picture of a fleet: a square for each site, in blocks of the sites that belong together.
 
-A square says its state by colour and by the shape that is cut out of it. Lengths are in units of the drawing: a
+A square says its state by colour and by the shape in it. Lengths are in units of the drawing: a
 square is 12 wide and stands every 14; `scale` makes pixels of them, smaller where there are more sites.
 """
 
@@ -41,8 +41,14 @@ class Cell:
     y: int
 
     @property
-    def path(self) -> str:
-        return f"M{self.x} {self.y}{mark(self.row.site.state)}"
+    def square(self) -> str:
+        return f"M{self.x} {self.y}{_SQUARE}"
+
+    @property
+    def shape(self) -> str:
+        """Drawn upon the square, not cut out: a hole would not be hit by a pointer. "" for a clean site."""
+        cut = _CUT[self.row.site.state]
+        return f"M{self.x} {self.y}{cut}" if cut else ""
 
 
 @dataclass(frozen=True, slots=True)
