@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -87,6 +87,7 @@ def test_marks_that_deceive_are_written_out() -> None:
     commissioning_junit(report_of(HOSTILE)).encode()
 
 
+@settings(deadline=None)
 @given(st.text(st.characters() | st.characters(categories=["Cc", "Cf", "Cs"]), max_size=30))
 def test_any_text_makes_a_page_a_document_and_a_suite(text: str) -> None:
     report = report_of(text)
