@@ -69,7 +69,7 @@ def measure(options: Options) -> Report:
 
 def _figure(lab: RunningLab, content: bytes, rounds: int) -> Figure:
     (lab.folder / "recorders" / SITE / _FILE).write_bytes(content)
-    command: list[str | Path] = [sys.executable, "-m", "ivn_provision", "plan", "--sites", lab.sites]
+    command: list[str | Path] = [sys.executable, "-m", "ivn_provision", "plan", "--fleet", lab.sites]
     program = partial(run, command, cwd=lab.folder.parent, allowed=(0, NEEDS_A_PERSON))
     before = lab.traffic()
     program()

@@ -94,7 +94,7 @@ def _figures(lab: RunningLab, folder: Path, count: int, rounds: int) -> tuple[Fi
         "-m",
         "ivn_provision",
         "plan",
-        "--sites",
+        "--fleet",
         lab.sites,
         "--format",
         "json",

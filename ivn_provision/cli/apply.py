@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ivn_provision.cli.choosing import Choice, load_sites
 from ivn_provision.cli.guarding import guard_options, select_options
 from ivn_provision.cli.hardware import hardware_options
 from ivn_provision.cli.shared import (
     echo,
     errors_by_site,
     exit_code,
-    load_sites,
     now,
     opener,
     paint,
@@ -61,8 +61,7 @@ if TYPE_CHECKING:
 @select_options
 def command(
     *,
-    names: tuple[str, ...],
-    folder: Path,
+    choice: Choice,
     form: str,
     deadline: float,
     auto_approve: bool,
@@ -79,10 +78,11 @@ def command(
     """
     from ivn_provision.cli.attest import ask_all, read_form
 
-    saved = saved_plan(names)
+    saved = saved_plan(choice.names)
     if saved is not None:
         names, guarding = _as_saved(saved, guarding)
-    sites = load_sites(folder, names)
+        choice = Choice(choice.folder, names)
+    sites = load_sites(choice)
     asks = not auto_approve
     if asks and (form == "json" or not sys.stdin.isatty()):
         raise UsageProblem(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ivn_provision.cli.shared import echo, layouts_of, load_sites, opener, paint, site_options
+from ivn_provision.cli.choosing import Choice, load_sites
+from ivn_provision.cli.shared import echo, layouts_of, opener, paint, site_options
 from ivn_provision.errors import IvnError, UsageProblem
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--wide", is_flag=True, help="Also show the file, the path in it and the programs that restart."
 )
-def command(
-    *, names: tuple[str, ...], folder: Path, form: str, deadline: float, offline: bool, wide: bool
-) -> None:
+def command(*, choice: Choice, form: str, deadline: float, offline: bool, wide: bool) -> None:
     """Show what can be read and written on the recorders of SITEs (default: all), field by field.
 
     Nothing is written. Exit 1 if a recorder could not be read.
@@ -36,7 +34,7 @@ def command(
     from ivn_provision.report.capabilities_text import render
     from ivn_provision.report.errors_text import render_error
 
-    sites = [site for site in load_sites(folder, names) if site.nvr]
+    sites = [site for site in load_sites(choice) if site.nvr]
     if not sites:
         raise UsageProblem("no recorder is declared", next_step="Name a site that has a section `nvr`.")
     errors: dict[str, IvnError] = {}

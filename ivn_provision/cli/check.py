@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
+from ivn_provision.cli.choosing import Choice, choose_sites, fleet_files, refs_of
 from ivn_provision.cli.shared import (
     deadline_option,
     echo,
     exit_code,
-    load_sites,
     now,
     opener,
     paint,
     show_errors,
-    sites_option,
 )
 
 
 @click.command("check")
-@click.argument("names", nargs=-1, metavar="[SITE]...")
-@sites_option
+@choose_sites
 @click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text")
 @deadline_option
-def command(*, names: tuple[str, ...], folder: Path, form: str, deadline: float) -> None:
+def command(*, choice: Choice, form: str, deadline: float) -> None:
     """Check SITEs (default: all): clocks, ports, mail way, logins, pictures, settings. Cannot write.
 
     What cannot be seen from here is inconclusive, which is never counted as passed.
@@ -36,12 +33,14 @@ def command(*, names: tuple[str, ...], folder: Path, form: str, deadline: float)
     from ivn_provision.report.checks_json import checks_json
     from ivn_provision.report.checks_text import render_checks
     from ivn_provision.report.junit import junit
-    from ivn_provision.run.checking import check_sites
+    from ivn_provision.run.fleet.checking import check_fleet
+    from ivn_provision.run.fleet.runners import Threads
     from ivn_provision.verify.result import State
 
-    sites = load_sites(folder, names)
-    with progress(len(sites)) as observer:
-        checked = check_sites(tuple(sites), opener(deadline, sites), observer)
+    files = fleet_files(choice)
+    refs = refs_of(choice, files)
+    with progress(len(refs)) as observer:
+        checked = check_fleet(files, refs, opener(deadline, refs), observer, runner=Threads())
     good = [each for each in checked if each.results]
     if form == "json":
         echo(json.dumps({"checks": [one for each in good for one in checks_json(each.results)]}, indent=2))

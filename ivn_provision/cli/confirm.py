@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
+from ivn_provision.cli.choosing import Choice, choose_sites, load_named
 from ivn_provision.cli.shared import (
     deadline_option,
     echo,
     exit_code,
-    load_sites,
     opener,
     show_errors,
-    sites_option,
 )
 
 
 @click.command("confirm")
-@click.argument("names", nargs=-1, required=True, metavar="SITE...")
-@sites_option
+@choose_sites
 @deadline_option
-def command(*, names: tuple[str, ...], folder: Path, deadline: float) -> None:
+def command(*, choice: Choice, deadline: float) -> None:
     """Keep what a run with --hold left pending on SITEs: disarm the recorder's revert, give the leases back.
 
     Refused where the recorder has put the earlier state back already.
@@ -30,7 +26,7 @@ def command(*, names: tuple[str, ...], folder: Path, deadline: float) -> None:
     from ivn_provision.cli.progress import progress
     from ivn_provision.run.confirming import confirm_sites
 
-    sites = load_sites(folder, names)
+    sites = load_named(choice)
     with progress(len(sites)) as observer:
         guards = guards_of(sites, command="confirm", stopping=lambda: False)
         outcomes = confirm_sites(sites, opener(deadline, sites), observer, guards)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from ivn_provision.cli.shared import compare, exit_code, report, site_options
+from ivn_provision.cli.choosing import Choice
+from ivn_provision.cli.shared import compare, report, site_options
 
 
 @click.command("drift")
 @site_options
-def command(*, names: tuple[str, ...], folder: Path, form: str, deadline: float) -> None:
+def command(*, choice: Choice, form: str, deadline: float) -> None:
     """Find where SITEs (default: all) differ from what is declared. Cannot write.
 
     Exit 0: as declared. 2: drift. 4: no drift, but something that reading does not show is not confirmed.
     1: a site could not be read.
     """
-    compared = compare(names, folder, deadline)
+    compared = compare(choice, deadline)
     report(compared, form, drift=True)
     found = 2 if compared.differs else 4 if compared.is_open else 0
-    raise SystemExit(exit_code(compared.outcomes) or found)
+    raise SystemExit(compared.exit_code or found)

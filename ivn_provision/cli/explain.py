@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from ivn_provision.cli.choosing import fleet_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,16 +19,16 @@ if TYPE_CHECKING:
 @click.command("explain")
 @click.argument("site")
 @click.argument("path", default="")
-@click.option("--sites", "folder", default="sites", show_default=True, help="The folder of the fleet.")
+@fleet_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-def command(*, site: str, path: str, folder: str, form: str) -> None:
+def command(*, site: str, path: str, folder: Path, form: str) -> None:
     """Show where a value of SITE comes from: every level with file, line and column.
 
     PATH is a dotted path such as nvr.services.event_server_port or cameras.10.label; without it, all values are shown.
     """
     from ivn_provision.spec.explain import explain
 
-    found = explain(folder, site, path)
+    found = explain(str(folder), site, path)
     click.echo(_json(found) if form == "json" else _text(found))
 
 

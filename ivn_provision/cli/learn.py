@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ivn_provision.cli.shared import DEADLINE, echo, load_sites, now, opener
+from ivn_provision.cli.choosing import Choice, fleet_option, load_sites
+from ivn_provision.cli.shared import DEADLINE, echo, now, opener
 from ivn_provision.errors import IvnError, Refused, SpecError, UsageProblem
 
 if TYPE_CHECKING:
@@ -28,14 +29,7 @@ _SEEN_DEADLINE = 120.0
 @click.command("learn")
 @click.argument("name", metavar="SITE")
 @click.argument("kind", metavar="KIND", type=click.Choice(KINDS))
-@click.option(
-    "--sites",
-    "folder",
-    default="sites",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The folder of the fleet.",
-)
+@fleet_option
 @click.option(
     "--out", "-o", type=click.Path(path_type=Path), help="Another layout file than layouts/NAME.yml."
 )
@@ -80,7 +74,7 @@ def command(  # noqa: PLR0917 - click calls it by keyword
     from ivn_provision.drivers.xprotect_e.learning.remote import Machine
     from ivn_provision.drivers.xprotect_e.learning.session import Learning
 
-    site = load_sites(folder, [name])[0]
+    site = load_sites(Choice(folder, (name,)))[0]
     nvr = _nvr(site)
     machine = Machine(opener(deadline, [site]).link(nvr))
     heading = _heading(site, nvr, machine, by or technician)

@@ -14,7 +14,6 @@ from ivn_provision.cli.shared import (
     compare,
     echo,
     errors_by_site,
-    exit_code,
     report,
     site_options,
     write_text,
@@ -24,6 +23,7 @@ from ivn_provision.errors import UsageProblem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ivn_provision.cli.choosing import Choice
     from ivn_provision.cli.shared import Compared
 
 _VALID = "24h"
@@ -47,8 +47,7 @@ _VALID = "24h"
 )
 def command(
     *,
-    names: tuple[str, ...],
-    folder: Path,
+    choice: Choice,
     form: str,
     deadline: float,
     out: Path | None,
@@ -67,7 +66,7 @@ def command(
     if valid_for is not None and out is None:
         raise UsageProblem("--valid-for needs --out", next_step="Add --out FILE.")
     seconds = seconds_of(valid_for or _VALID, "--valid-for")
-    compared = compare(names, folder, deadline, targets=targets, excludes=excludes)
+    compared = compare(choice, deadline, targets=targets, excludes=excludes, whole=out is not None)
     if out is not None:
         compared.document.update(_saved(compared, seconds, targets, excludes))
         write_text(out, json.dumps(compared.document, indent=2) + "\n")
@@ -79,7 +78,7 @@ def command(
             f"Saved in {name}. `ivn-provision apply {name}` makes exactly these changes, once, until {expires}."
         )
     found = detailed_exitcode and (compared.differs or compared.is_open)
-    raise SystemExit(exit_code(compared.outcomes) or (2 if found else 0))
+    raise SystemExit(compared.exit_code or (2 if found else 0))
 
 
 def _saved(

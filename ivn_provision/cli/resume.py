@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ivn_provision.cli.choosing import fleet_option
 from ivn_provision.cli.hardware import hardware_options
-from ivn_provision.cli.shared import deadline_option, echo, exit_code, opener, show_errors, sites_option
+from ivn_provision.cli.shared import deadline_option, echo, exit_code, opener, show_errors
 from ivn_provision.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.command("resume")
 @click.argument("run")
 @click.argument("names", nargs=-1, metavar="[SITE]...")
-@sites_option
+@fleet_option
 @click.option("--finish", is_flag=True, help="Make what is left of the run's changes.")
 @click.option("--revert", is_flag=True, help="Put back what the run changed.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")

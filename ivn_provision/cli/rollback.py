@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ivn_provision.cli.choosing import Choice, fleet_option, load_sites
 from ivn_provision.cli.guarding import guard_options, select_options
 from ivn_provision.cli.shared import (
     deadline_option,
     echo,
     exit_code,
-    load_sites,
     now,
     opener,
     paint,
     show_errors,
-    sites_option,
 )
 from ivn_provision.errors import UsageProblem
 
@@ -47,7 +46,7 @@ _PERSON = 4
 @click.option("--to-rev", "revision", metavar="GITREV", help="What the site's file said at a git revision.")
 @click.option("--dry-run", is_flag=True, help="Show the way back, and write nothing.")
 @click.option("--auto-approve", is_flag=True, help="Do not ask before writing.")
-@sites_option
+@fleet_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @deadline_option
 @click.option("--unsupported-file-edit", "file_edits", is_flag=True, help="As for apply.")
@@ -84,7 +83,7 @@ def command(
             "rollback asks before it writes, and there is nobody to ask here",
             next_step="Look at it with --dry-run first, then give --auto-approve.",
         )
-    (site,) = load_sites(folder, [name])
+    (site,) = load_sites(Choice(folder, (name,)))
     opened = opener(deadline, [site])
     goal = _goal(site, folder, run, snapshot, revision)
     way = _way(goal, site, opened, guarding)

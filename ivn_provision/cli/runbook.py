@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ivn_provision.cli.choosing import Choice, fleet_option, load_sites
 from ivn_provision.cli.shared import (
     deadline_option,
     echo,
     exit_code,
-    load_sites,
     opener,
     paint,
     show_errors,
@@ -33,14 +33,7 @@ FORMATS = ("text", "markdown", "html", "json")
 
 @click.command("runbook")
 @click.argument("name", metavar="SITE")
-@click.option(
-    "--sites",
-    "folder",
-    default="sites",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The folder of the fleet.",
-)
+@fleet_option
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Write it to a file instead.")
 @click.option(
@@ -75,7 +68,7 @@ def command(
             "a form is of what is open on the site, which --offline does not look at",
             next_step="Leave out --offline.",
         )
-    (site,) = load_sites(folder, (name,))
+    (site,) = load_sites(Choice(folder, (name,)))
     screens = _screens(site)
     if offline:
         _give(_offline(site, screens), form, out)

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
+from ivn_provision.cli.choosing import Choice, choose_sites, fleet_files, refs_of
 from ivn_provision.diagnostics import Diagnostic
-from ivn_provision.errors import IvnError, SpecError, UsageProblem
+from ivn_provision.errors import IvnError, SpecError
 from ivn_provision.plan.plan import SitePlan
 from ivn_provision.report.paint import Paint, paint_for
-from ivn_provision.run.attestation_files import attestations_of
+from ivn_provision.run.attestation_files import HasFile, attestations_of
 from ivn_provision.run.engine import SiteOutcome
 from ivn_provision.run.targets import Opener
 from ivn_provision.secret import Secret, SecretRef
@@ -29,16 +30,6 @@ if TYPE_CHECKING:
     from ivn_provision.drivers.xprotect_e.layout_set import Layouts
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-sites_option = click.option(
-    "--sites",
-    "folder",
-    default="sites",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The folder of the fleet.",
-)
 
 
 class _Seconds(click.FloatRange):
@@ -62,10 +53,9 @@ deadline_option = click.option(
 
 
 def site_options(command: Command) -> Command:
-    """`[SITE…] --sites DIR --format text|json --deadline SECONDS`."""
+    """Which sites (`choice`), `--format text|json --deadline SECONDS`."""
     for option in (
-        click.argument("names", nargs=-1, metavar="[SITE]..."),
-        sites_option,
+        choose_sites,
         click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
         deadline_option,
     )[::-1]:
@@ -88,22 +78,7 @@ def echo(text: str, *, err: bool = False) -> None:
     click.echo(shown, err=err, color=paint(err=err).on or None)
 
 
-def load_sites(folder: Path, names: Sequence[str]) -> tuple[Site, ...]:
-    """The named sites, or all of the fleet. Raises SpecError if one of them has errors."""
-    from ivn_provision.spec.fleet import find_site, load_fleet
-
-    if names:
-        return tuple(find_site(folder, name) for name in dict.fromkeys(names))
-    fleet = load_fleet([folder])
-    if fleet.has_errors:
-        raise SpecError(fleet.diagnostics, next_step="Correct them; nothing was read or changed.")
-    sites = tuple(each.site for each in fleet.sites if each.site is not None)
-    if not sites:
-        raise UsageProblem(f"there is no site in {folder}", next_step="Name the folder with --sites.")
-    return sites
-
-
-def opener(deadline: float, sites: Sequence[Site]) -> Opener:
+def opener(deadline: float, sites: Sequence[HasFile]) -> Opener:
     """Opens drivers with secrets from this process's environment, and attestations from beside the sites."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Opener(
@@ -115,7 +90,7 @@ def opener(deadline: float, sites: Sequence[Site]) -> Opener:
     )
 
 
-def layouts_of(sites: Sequence[Site]) -> Layouts | None:
+def layouts_of(sites: Sequence[HasFile]) -> Layouts | None:
     """The tool's layouts and those in `layouts/` of the sites' fleets; None where there are no others."""
     from ivn_provision.spec.discovery import LAYOUTS, fleet_root
 
@@ -144,12 +119,13 @@ def now() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Declared against live, of all sites asked for."""
+    """Declared against live, of all sites asked for. `problems` are of the fleet's files, of no one site."""
 
     outcomes: tuple[SiteOutcome, ...]
     plans: tuple[SitePlan, ...]
     document: dict[str, Any]
     sites: tuple[Site, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -160,27 +136,42 @@ class Compared:
         """Is there something that reading does not show and nobody vouches for?"""
         return any(plan.open for plan in self.plans)
 
+    @property
+    def exit_code(self) -> int:
+        """Of the errors alone; 0 where there is none."""
+        return exit_code(self.outcomes) or int(any(each.is_error for each in self.problems))
+
 
 def compare(
-    names: Sequence[str],
-    folder: Path,
+    choice: Choice,
     deadline: float,
     *,
     targets: Sequence[str] = (),
     excludes: Sequence[str] = (),
+    whole: bool = False,
 ) -> Compared:
     """Read the sites with drivers that cannot write, and compare; of that what the globs choose.
 
-    Raises UsageProblem for a glob that names nothing.
+    With `whole` the plans and the sites are kept as they are; else what a report shows. Raises UsageProblem for a
+    glob that names nothing.
     """
     from ivn_provision.cli.progress import progress
     from ivn_provision.plan.plan_json import to_json
     from ivn_provision.plan.select import select, unmatched
-    from ivn_provision.run.engine import plan_sites
+    from ivn_provision.run.fleet.planning import as_shown, plan_fleet
+    from ivn_provision.run.fleet.runners import Threads
 
-    sites = load_sites(folder, names)
-    with progress(len(sites)) as observer:
-        outcomes = plan_sites(sites, opener(deadline, sites), observer)
+    files = fleet_files(choice)
+    refs = refs_of(choice, files)
+    sites: dict[str, Site] = {}
+
+    def keep(site: Site, plan: SitePlan) -> SitePlan:
+        if whole:
+            sites[site.name] = site
+        return plan if whole else as_shown(plan)
+
+    with progress(len(refs)) as observer:
+        outcomes = plan_fleet(files, refs, opener(deadline, refs), observer, runner=Threads(), keep=keep)
     found = tuple(each.plan for each in outcomes if each.plan is not None)
     is_whole = len(found) == len(outcomes)
     if is_whole and (missing := unmatched(found, (*targets, *excludes))):
@@ -189,7 +180,8 @@ def compare(
     document = to_json(
         plans, timestamp=now(), errors=errors_by_site(outcomes), partial=bool(targets or excludes)
     )
-    return Compared(outcomes, plans, document, sites)
+    loaded = tuple(sites[each.site] for each in outcomes if each.site in sites)
+    return Compared(outcomes, plans, document, loaded, files.problems() if choice.is_all else ())
 
 
 def report(compared: Compared, form: str, *, drift: bool) -> None:
@@ -201,6 +193,8 @@ def report(compared: Compared, form: str, *, drift: bool) -> None:
     elif compared.plans:
         echo(render(compared.plans, paint(), drift=drift))
     show_errors(compared.outcomes)
+    if problems := [each for each in compared.problems if each.is_error]:
+        echo(render_diagnostics(problems), err=True)
 
 
 class Ended(Protocol):

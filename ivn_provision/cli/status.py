@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
+from ivn_provision.cli.choosing import Choice, choose_sites, fleet_files, refs_of
 from ivn_provision.cli.shared import (
     deadline_option,
     echo,
     exit_code,
-    load_sites,
     opener,
     paint,
     show_errors,
-    sites_option,
 )
 
 
 @click.command("status")
-@click.argument("names", nargs=-1, metavar="[SITE]...")
-@sites_option
+@choose_sites
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @deadline_option
-def command(*, names: tuple[str, ...], folder: Path, form: str, deadline: float) -> None:
+def command(*, choice: Choice, form: str, deadline: float) -> None:
     """Show leases, armed reverts, the alarm state and unfinished runs of SITEs (default: all). Cannot write.
 
     Exit 0: nothing is pending. 2: something is. 1: a site could not be read.
@@ -32,12 +29,14 @@ def command(*, names: tuple[str, ...], folder: Path, form: str, deadline: float)
     from ivn_provision.cli.guarding import state_folder
     from ivn_provision.cli.progress import progress
     from ivn_provision.report.status_text import render_status, status_json
-    from ivn_provision.run.engine import plan_sites
+    from ivn_provision.run.fleet.planning import plan_fleet
+    from ivn_provision.run.fleet.runners import Threads
     from ivn_provision.run.standing import standings_of
 
-    sites = load_sites(folder, names)
-    with progress(len(sites)) as observer:
-        outcomes = plan_sites(sites, opener(deadline, sites), observer)
+    files = fleet_files(choice)
+    refs = refs_of(choice, files)
+    with progress(len(refs)) as observer:
+        outcomes = plan_fleet(files, refs, opener(deadline, refs), observer, runner=Threads())
     plans = [each.plan for each in outcomes if each.plan is not None]
     found = standings_of(plans, state_folder())
     if form == "json":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ivn_provision.cli.choosing import Choice, choose_sites, load_named
 from ivn_provision.cli.commission import check_reports, write_reports
 from ivn_provision.cli.guarding import seconds_of
 from ivn_provision.cli.hardware import ask_of, hardware_options
@@ -17,12 +18,10 @@ from ivn_provision.cli.shared import (
     deadline_option,
     echo,
     exit_code,
-    load_sites,
     now,
     opener,
     paint,
     show_errors,
-    sites_option,
 )
 
 if TYPE_CHECKING:
@@ -37,8 +36,7 @@ if TYPE_CHECKING:
 
 
 @click.command("verify")
-@click.argument("names", nargs=-1, required=True, metavar="SITE...")
-@sites_option
+@choose_sites
 @hardware_options
 @click.option(
     "--report",
@@ -52,8 +50,7 @@ if TYPE_CHECKING:
 @deadline_option
 def command(
     *,
-    names: tuple[str, ...],
-    folder: Path,
+    choice: Choice,
     hardware: str,
     hardware_wait: str,
     reports: tuple[Path, ...],
@@ -74,7 +71,7 @@ def command(
     from ivn_provision.report.junit import junit
     from ivn_provision.run.checking import check_sites
 
-    sites = load_sites(folder, names)
+    sites = load_named(choice)
     check_reports(reports, len(sites))
     seconds = seconds_of(hardware_wait, "--hardware-wait")
     with interrupts() as stop, progress(len(sites), live=hardware == "skip") as observer:

@@ -11,14 +11,24 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Protocol
 
 from ivn_provision.diagnostics import Diagnostic
 from ivn_provision.errors import IvnError, SpecError
 from ivn_provision.plan.attestations import Attestation, entry_lines
 from ivn_provision.run.attestation_entries import Entries, parse_entries, read_entries
 from ivn_provision.spec.discovery import fleet_root
-from ivn_provision.spec.site import Site
 from ivn_provision.spec.source import read_bytes
+
+
+class HasFile(Protocol):
+    """A site, or a reference to one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+
 
 FOLDER = "attestations"
 _HEAD = """\
@@ -34,7 +44,7 @@ def attestation_file(site_path: str, site: str) -> str:
     return os.path.join(fleet_root(os.path.dirname(site_path) or "."), FOLDER, f"{site}.yml")
 
 
-def attestations_of(sites: Sequence[Site]) -> Callable[[str], tuple[Attestation, ...]]:
+def attestations_of(sites: Sequence[HasFile]) -> Callable[[str], tuple[Attestation, ...]]:
     """Reads the file of a site by its name, anew at each call; a site without one has none."""
     paths = {site.name: attestation_file(site.path, site.name) for site in sites}
     return lambda name: recorded(paths[name], name) if name in paths else ()

@@ -164,7 +164,7 @@ class _Reader:
             raise PlanError(
                 f"the fleet's folder in {self._revision} has more than {_MOST_ENTRIES} files, or is deeper than "
                 f"{_DEEPEST} folders",
-                next_step="That is no fleet: name the right folder with --sites.",
+                next_step="That is no fleet: name the right folder with --fleet.",
             )
 
     def _content(self, blob: bytes, path: str) -> bytes:

@@ -67,7 +67,7 @@ def find_site(root: str | os.PathLike[str], name: str, *, rules: RuleSet | None 
     """
     path, folder = site_file(os.fspath(root), name)
     levels = Levels(folder)
-    loaded = _load(path, levels, rules if rules is not None else all_rules())
+    loaded = load_one(path, levels, rules if rules is not None else all_rules())
     if loaded.site is not None and not any(each.is_error for each in loaded.diagnostics):
         return loaded.site
     problems = unique([*levels.diagnostics(), *loaded.diagnostics])
@@ -111,10 +111,10 @@ def _load_each(found: Found, levels: dict[str, Levels], rules: RuleSet) -> Itera
     for path, root in found.sites:
         if root not in levels:
             levels[root] = Levels(root)
-        yield _load(path, levels[root], rules)
+        yield load_one(path, levels[root], rules)
 
 
-def _load(path: str, levels: Levels, rules: RuleSet) -> LoadedSite:
+def load_one(path: str, levels: Levels, rules: RuleSet) -> LoadedSite:
     content = read_bytes(path)
     if isinstance(content, Diagnostic):
         return LoadedSite(path, default_name(path), None, (content,))

@@ -198,7 +198,7 @@ def test_a_window_that_was_left_says_whose_it_is_and_until_when(bench: Bench) ->
 def test_the_command_says_it_too(bench: Bench) -> None:
     child = bench.begun(kill_at=1)
     child.communicate(timeout=30)
-    done = ivn("verify", SITE, "--sites", str(bench.world.folder), cwd=bench.world.folder.parent)
+    done = ivn("verify", SITE, "--fleet", str(bench.world.folder), cwd=bench.world.folder.parent)
     assert done.code == 1
     assert "another run tests the site" in done.err or "/until" in done.err
     bench.mails_are_in()

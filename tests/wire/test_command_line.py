@@ -98,7 +98,7 @@ def test_a_site_with_errors_is_refused_before_any_connection(world: World, at: P
 
 USAGE = {
     "no such site": (["plan", "lab-0002"], "lab-0001"),
-    "no such folder": (["plan", "--sites", "nowhere"], "nowhere"),
+    "no such folder": (["plan", "--fleet", "nowhere"], "nowhere"),
     "no such command": (["aply"], "apply"),
     "no such option": (["plan", "--frmat", "json"], "--format"),
     "bad deadline": (["plan", "--deadline", "-1"], "deadline"),

@@ -50,7 +50,7 @@ def test_of_two_tools_one_writes_and_the_other_says_who(world: World, tmp_path: 
     world.attest_all(SITE)
     world.lab.set_latency(0.1)
     command = [sys.executable, "-m", "ivn_provision", "apply", SITE, "--auto-approve"]
-    command += ["--sites", str(world.folder)]
+    command += ["--fleet", str(world.folder)]
     folders = [tmp_path / "one", tmp_path / "two"]
     for each in folders:
         each.mkdir()

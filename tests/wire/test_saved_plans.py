@@ -76,7 +76,7 @@ def test_a_plan_of_another_folder_is_foreign(world: World, at: Path, tmp_path: P
     assert shown is not None
     assert "there is no key in .ivn here" in shown.err
     assert not (elsewhere / ".ivn").exists(), "looking at a plan makes nothing"
-    ivn("plan", SITE, "--sites", str(world.folder), "-o", "plan.json", cwd=elsewhere)
+    ivn("plan", SITE, "--fleet", str(world.folder), "-o", "plan.json", cwd=elsewhere)
     refuse(world, at, "was made under another key", file="elsewhere/plan.json")
     other = ivn("show", "elsewhere/plan.json", cwd=at)
     assert other.code == 0

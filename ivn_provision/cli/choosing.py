@@ -1,0 +1,119 @@
+"""Which sites a command is about: `[SITE]... --fleet DIR --sites SELECTOR --changed-since REV`, the same everywhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ivn_provision.errors import SpecError, UsageProblem
+
+if TYPE_CHECKING:
+    from ivn_provision.run.fleet.loading import FleetFiles
+    from ivn_provision.run.fleet.refs import SiteRef
+    from ivn_provision.spec.site import Site
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+fleet_option = click.option(
+    "--fleet",
+    "folder",
+    default="sites",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The folder of the fleet.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the command line says of the sites that are meant. `names` may be globs."""
+
+    folder: Path
+    names: tuple[str, ...] = ()
+    selectors: tuple[str, ...] = ()
+    changed_since: str = ""
+
+    @property
+    def is_all(self) -> bool:
+        """Is the whole fleet meant?"""
+        return not (self.names or self.selectors or self.changed_since)
+
+    def text(self) -> str:
+        """As a person would say it; "" for all."""
+        parts = [*self.names, *(f"--sites {each}" for each in self.selectors)]
+        return " ".join([*parts, f"--changed-since {self.changed_since}"] if self.changed_since else parts)
+
+
+def choose_sites(command: Command) -> Command:
+    """Add the argument and the options; the command gets them as `choice`."""
+
+    @wraps(command)
+    def chosen(*, names: tuple[str, ...], folder: Path, selectors: tuple[str, ...], **rest: Any) -> Any:
+        return command(choice=Choice(folder, names, selectors), **rest)
+
+    made: Any = chosen
+    for option in (
+        click.argument("names", nargs=-1, metavar="[SITE]..."),
+        fleet_option,
+        click.option(
+            "--sites",
+            "selectors",
+            multiple=True,
+            metavar="SELECTOR",
+            help="Only these: region=east,!maintenance (labels, groups, name globs; all must hold).",
+        ),
+    )[::-1]:
+        made = option(made)
+    return made  # type: ignore[no-any-return]
+
+
+def refs_of(choice: Choice, files: FleetFiles) -> tuple[SiteRef, ...]:
+    """The sites that are meant, none of them loaded. Raises UsageProblem."""
+    from ivn_provision.run.fleet.selection import parse_selector
+
+    for text in choice.selectors:
+        if os.path.isdir(text):
+            raise UsageProblem(
+                f"--sites {text} is a folder", next_step=f"The folder of the fleet is --fleet {text}."
+            )
+    refs = files.chosen(choice.names, [parse_selector(each) for each in choice.selectors])
+    if not refs:
+        raise UsageProblem(f"there is no site in {choice.folder}", next_step="Name the folder with --fleet.")
+    return refs
+
+
+def fleet_files(choice: Choice) -> FleetFiles:
+    """The files of the fleet. Raises UsageProblem if there is no such folder."""
+    from ivn_provision.run.fleet.loading import FleetFiles
+
+    return FleetFiles(choice.folder)
+
+
+def load_sites(choice: Choice) -> tuple[Site, ...]:
+    """The sites that are meant, all in memory. Raises SpecError if one of them has errors.
+
+    Of the whole fleet, also if something between its sites has.
+    """
+    files = fleet_files(choice)
+    refs = refs_of(choice, files)
+    if not choice.is_all:
+        return tuple(files.load(ref) for ref in refs)
+    from ivn_provision.spec.fleet import load_fleet
+
+    fleet = load_fleet([choice.folder])
+    if fleet.has_errors:
+        raise SpecError(fleet.diagnostics, next_step="Correct them; nothing was read or changed.")
+    return tuple(each.site for each in fleet.sites if each.site is not None)
+
+
+def load_named(choice: Choice) -> tuple[Site, ...]:
+    """The same for a command that must never be about all sites because nobody said which. Raises UsageProblem."""
+    if choice.is_all:
+        raise UsageProblem("no site is named", next_step="Name sites, or select them with --sites.")
+    return load_sites(choice)
