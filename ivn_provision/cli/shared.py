@@ -78,8 +78,11 @@ def echo(text: str, *, err: bool = False) -> None:
     click.echo(shown, err=err, color=paint(err=err).on or None)
 
 
-def opener(deadline: float, sites: Sequence[HasFile]) -> Opener:
-    """Opens drivers with secrets from this process's environment, and attestations from beside the sites."""
+def opener(deadline: float, sites: Sequence[HasFile], *, listed: bool = False) -> Opener:
+    """Opens drivers with secrets from this process's environment, and attestations from beside the sites.
+
+    `listed`: many sites of a portal may be read together. Only for what reads each site once and writes none.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Opener(
         secret=_resolve,
@@ -87,6 +90,7 @@ def opener(deadline: float, sites: Sequence[HasFile]) -> Opener:
         deadline_seconds=deadline,
         attestations=attestations_of(sites),
         layouts=layouts_of(sites),
+        listed=len(sites) if listed else 0,
     )
 
 
@@ -171,7 +175,9 @@ def compare(
         return plan if whole else as_shown(plan)
 
     with progress(len(refs)) as observer:
-        outcomes = plan_fleet(files, refs, opener(deadline, refs), observer, runner=Threads(), keep=keep)
+        reading = opener(deadline, refs, listed=True)
+        runner = Threads(network=files.network)
+        outcomes = plan_fleet(files, refs, reading, observer, runner=runner, keep=keep)
     found = tuple(each.plan for each in outcomes if each.plan is not None)
     is_whole = len(found) == len(outcomes)
     if is_whole and (missing := unmatched(found, (*targets, *excludes))):
