@@ -26,8 +26,7 @@ SICK: Mapping[str, type[IvnError]] = {
     BROKEN: ProtocolFault,
 }
 WELL = [name for name in NAMES if name not in SICK]
-DEADLINE = 10.0
-PER_SECOND = 5.0
+PER_SECOND = 4.0
 
 
 @pytest.fixture(scope="module")
@@ -38,32 +37,42 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
-@pytest.mark.parametrize("listed", [len(NAMES), 0], ids=["the list", "a request each"])
-def test_sick_sites_and_a_portal_that_throttles(fleet: World, listed: int) -> None:
-    for name, fault in ((HANGING, "hang"), (BROKEN, "garbage_xml")):
-        fleet.lab.fault(name, fault)
-    fleet.lab.portal.limit.per_second = PER_SECOND
-    fleet.lab.fault("portal", "rate-limit")
+def test_sick_sites_hold_up_nobody(fleet: World) -> None:
+    outcomes, ends = planned(fleet, {HANGING: "hang", BROKEN: "garbage_xml"}, 12.0, listed=len(NAMES))
+    for name, kind in SICK.items():
+        assert_named(outcomes[name], kind)
+    assert_planned_right(fleet, outcomes)
+    assert sorted(ends) == NAMES
+    assert ends[-1] == HANGING, "all others ended while it hung"
+
+
+def test_a_portal_that_throttles_a_request_for_each_site(fleet: World) -> None:
+    """Without the list: more requests at a time than it takes, each of them let in in the end."""
     refused = fleet.lab.portal.limit.refused
-    events = Events()
-    limits = FleetLimits(portal_per_second=None)
+    outcomes, _ = planned(fleet, {HANGING: "garbage_xml", BROKEN: "garbage_xml"}, 60.0, listed=0)
+    assert fleet.lab.portal.limit.refused > refused, "the portal did throttle"
+    for name in GONE:
+        assert_named(outcomes[name], Unreachable)
+    assert_planned_right(fleet, outcomes)
+
+
+def planned(
+    fleet: World, faults: Mapping[str, str], deadline: float, *, listed: int
+) -> tuple[dict[str, SiteOutcome], list[str]]:
+    """Outcomes by site, and the sites in the order of their ends, with sick recorders and a portal that throttles."""
+    events, limits = Events(), FleetLimits(portal_per_second=None)
+    fleet.lab.portal.limit.per_second = PER_SECOND
+    switched = {**faults, "portal": "rate-limit"}
+    for place, name in switched.items():
+        fleet.lab.fault(place, name)
     try:
         sites = [fleet.site(name) for name in NAMES]
-        outcomes = plan_sites(sites, fleet.opener(DEADLINE, listed=listed, limits=limits), events)
+        outcomes = plan_sites(sites, fleet.opener(deadline, listed=listed, limits=limits), events)
     finally:
-        fleet.lab.fault("portal", "rate-limit", on=False)
-        for name in (HANGING, BROKEN):
-            for fault in ("hang", "garbage_xml"):
-                fleet.lab.fault(name, fault, on=False)
-    by_name = {each.site: each for each in outcomes}
-    assert_planned_right(fleet, by_name)
-    for name, kind in SICK.items():
-        assert_named(by_name[name], kind)
-    if not listed:
-        assert fleet.lab.portal.limit.refused > refused, "the portal did throttle"
+        for place, name in switched.items():
+            fleet.lab.fault(place, name, on=False)
     ends = [each.site for each in events.seen if each.step in {Step.FINISHED, Step.FAILED}]
-    assert sorted(ends) == NAMES
-    assert ends[-1] == HANGING, "it held up nobody"
+    return {each.site: each for each in outcomes}, ends
 
 
 def assert_planned_right(fleet: World, by_name: Mapping[str, SiteOutcome]) -> None:
