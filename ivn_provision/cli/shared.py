@@ -79,8 +79,11 @@ def echo(text: str, *, err: bool = False) -> None:
     click.echo(shown, err=err, color=paint(err=err).on or None)
 
 
-def opener(deadline: float, sites: Sequence[HasFile]) -> Opener:
-    """Opens drivers with secrets from this process's environment, and attestations from beside the sites."""
+def opener(deadline: float, sites: Sequence[HasFile], *, listed: bool = False) -> Opener:
+    """Opens drivers with secrets from this process's environment, and attestations from beside the sites.
+
+    `listed`: many sites of a portal may be read together. Only for what reads each site once and writes none.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Opener(
         secret=resolve_secret,
@@ -88,6 +91,7 @@ def opener(deadline: float, sites: Sequence[HasFile]) -> Opener:
         deadline_seconds=deadline,
         attestations=attestations_of(sites),
         layouts=layouts_of(sites),
+        listed=len(sites) if listed else 0,
     )
 
 
@@ -182,11 +186,12 @@ def compare(
             sites[site.name] = site
         return plan if whole else as_shown(plan)
 
-    opened = opener(deadline, refs)
+    opened = opener(deadline, refs, listed=True)
     if against and against.desired:
         opened.desired = against.desired
     with progress(len(refs)) as observer:
-        outcomes = plan_fleet(files, refs, opened, observer, runner=Threads(), keep=keep)
+        runner = Threads(limits=opened.limits, network=files.network)
+        outcomes = plan_fleet(files, refs, opened, observer, runner=runner, keep=keep)
     found = tuple(each.plan for each in outcomes if each.plan is not None)
     is_whole = len(found) == len(outcomes)
     if is_whole and (missing := unmatched(found, (*targets, *excludes))):
