@@ -98,7 +98,7 @@ def command(
             refs,
             files.load,
             opener(deadline, refs),
-            runner=Threads(),
+            runner=Threads(network=files.network),
             about=about,
             history=history,
             observer=observer,
@@ -219,10 +219,9 @@ def _csv(audit: Audit) -> str:
 
 
 def _html(audit: Audit) -> str:
-    from importlib import import_module
+    from ivn_provision.report.audit.html import render_html
 
-    render: Callable[[Audit], str] = import_module("ivn_provision.report.audit.html").render_html
-    return render(audit)
+    return render_html(audit)
 
 
 _RENDERERS: Mapping[str, Callable[[Audit], str]] = {

@@ -19,7 +19,7 @@ GROUPS = "groups"
 LAYOUTS = "layouts"
 ATTESTATIONS = "attestations"
 _OTHER_FOLDERS = frozenset({GROUPS, LAYOUTS, ATTESTATIONS})
-_NOT_SITES = frozenset({FLEET_FILE, WAIVERS_FILE})
+NOT_SITES = frozenset({FLEET_FILE, WAIVERS_FILE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def fleet_file(root: str) -> str | None:
 
 def _one_file(path: str, sites: dict[str, str], roots: dict[str, None]) -> None:
     folder = os.path.dirname(path) or "."
-    if os.path.basename(path) in _NOT_SITES:
+    if os.path.basename(path) in NOT_SITES:
         roots[folder] = None
     elif os.path.basename(os.path.abspath(folder)) in _OTHER_FOLDERS and path.endswith(".yml"):
         roots[_parent(folder)] = None
@@ -103,7 +103,7 @@ def _walk(folder: str, root: str, found: list[Diagnostic]) -> Iterator[tuple[str
             path = _join(here, name)
             if name == WAIVERS_FILE and here != its_root:
                 found.append(_not_read(path, "waivers stand beside fleet.yml", "Move it there."))
-            if name.startswith(".") or name in _NOT_SITES:
+            if name.startswith(".") or name in NOT_SITES:
                 continue
             if name.endswith(".yml"):
                 yield path, its_root

@@ -24,7 +24,7 @@ from ivn_provision.report.audit.text import render_text
 from ivn_provision.report.paint import Paint, safe
 from ivn_provision.run.audit.record import Audit
 from ivn_provision.spec.schema_files import schema_text
-from tests.support.audits import TEXT, audits
+from tests.support.made_audits import TEXT, audits
 
 BOUNDED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _RENDERED = {

@@ -1,14 +1,14 @@
-"""Audits made up: a good one for examples, and hypothesis strategies of hostile ones."""
+"""Audits that are made up, the same each time: of a few sites or of thousands, or with any text in every place."""
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any
-
-from hypothesis import strategies as st
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from ivn_provision.diagnostics import Place
-from ivn_provision.run.audit.names import finding_id
 from ivn_provision.run.audit.record import (
     Audit,
     Cause,
@@ -22,182 +22,233 @@ from ivn_provision.run.audit.record import (
     Trouble,
     Waived,
 )
-from ivn_provision.spec.waivers import Waiver
-from ivn_provision.strict_json import encodable
 
-AT = "2026-11-24T03:00:00Z"
-EARLIER = "2026-11-20T03:00:00Z"
-TODAY = date(2026, 11, 24)
-
-
-def drift(site: str = "a", key: str = "10", *fields: str, **more: Any) -> Finding:
-    """A camera that differs in these fields."""
-    address = f"{site}/nvr/camera/{key}"
-    given: dict[str, Any] = {
-        "id": finding_id(site, FindingKind.DRIFT, "drift/camera", f"{address} update"),
-        "kind": FindingKind.DRIFT,
-        "what": "drift/camera",
-        "level": Level.ERROR,
-        "title": f"camera {key} differs",
-        "address": address,
-        "action": "update",
-        "fields": tuple(FieldDiff(name, "'live'", "'declared'") for name in fields or ("name",)),
-        "remedy": "`ivn-provision apply` sets it",
-        "refs": ("R-27",),
-        "place": Place(f"sites/{site}.yml", 12, 5),
-    }
-    return Finding(**{**given, **more})
-
-
-def failed_check(site: str = "a", check: str = "disk", **more: Any) -> Finding:
-    """A check of the whole site that failed."""
-    given: dict[str, Any] = {
-        "id": finding_id(site, FindingKind.CHECK, check, ""),
-        "kind": FindingKind.CHECK,
-        "what": check,
-        "level": Level.ERROR,
-        "title": "0.5 GiB are free on C:",
-    }
-    return Finding(**{**given, **more})
-
-
-def open_field(site: str = "a", **more: Any) -> Finding:
-    """A password that nobody confirmed."""
-    address = f"{site}/nvr/mail_server"
-    given: dict[str, Any] = {
-        "id": finding_id(site, FindingKind.OPEN, "open/mail_server", f"{address} password"),
-        "kind": FindingKind.OPEN,
-        "what": "open/mail_server",
-        "level": Level.NOTE,
-        "title": "password of mail server is not confirmed: never attested",
-        "address": address,
-        "fields": (FieldDiff("password", "not shown", "(sensitive value)"),),
-    }
-    return Finding(**{**given, **more})
-
-
-def site_audit(
-    name: str = "a", state: SiteState = SiteState.DRIFT, *findings: Finding, **more: Any
-) -> SiteAudit:
-    return SiteAudit(name, f"sites/{name}.yml", state, findings=findings, since=AT, read_at=AT, **more)
-
-
-def audit(*sites: SiteAudit, **more: Any) -> Audit:
-    return Audit(at=AT, seconds=3.2, fleet="sites", selection="", sites=sites, **more)
-
-
-def example() -> Audit:
-    """A site in most states."""
-    waived = Waived("the router is replaced", "Ada", "2026-12-31")
-    over = Waived("the lens was ordered", "Bo", "2026-11-01", expired=True)
-    return audit(
-        site_audit(
-            "b",
-            SiteState.UNREACHABLE,
-            trouble=(Trouble("Unreachable", "no connection", "b 10.0.0.1:5986", "look"),),
-        ),
-        site_audit(
-            "a",
-            SiteState.DRIFT,
-            drift(first_seen=EARLIER),
-            drift("a", "11", waiver=over),
-            failed_check(waiver=waived),
-        ),
-        site_audit("c", SiteState.OPEN, open_field("c")),
-        site_audit("d", SiteState.CLEAN, failed_check("d", "dormant-pins", level=Level.WARNING)),
-        site_audit("e", SiteState.CLEAN, as_declared=16),
-        trend=(Moment(EARLIER, {SiteState.CLEAN: 5}, 0), Moment(AT, {SiteState.DRIFT: 1}, 5)),
-        unused_waivers=("x/*",),
-        notes=("a note",),
-    )
-
-
-def waiver(address: str, until: date = date(2026, 12, 31), **more: Any) -> Waiver:
-    return Waiver(address, "known", "Ada", until, **more)
-
-
-HOSTILE = st.sampled_from(
-    [
-        "<script>alert(1)</script>",
-        "</code><img src=x onerror=alert(1)>",
-        "@everyone @org/team",
-        "`x` ``` | a | b |\n|--|--|",
-        "](javascript:alert(1)) [x](http://evil)",
-        "=cmd|' /C calc'!A0",
-        "+1",
-        "-1+1",
-        "@SUM(A1)",
-        "\t=1",
-        " =1",
-        "\x1b[31mred\x1b[0m\r\n",
-        "\u202egnp.exe",
-        "a\ud800b",
-        "]]>&lt;&#0;\x00\ufffe",
-        '","=1',
-        "# head\n- item\n\n    code",
-        "https://evil.example www.evil.example #1 :tada:",
-        "\\[x\\]\\",
-    ]
+AT = datetime(2026, 11, 24, 3, 15, tzinfo=UTC)
+_WHERE = (
+    "harbor", "old-mill", "airport", "maple-street", "riverside", "north-gate", "quarry", "union-square", "lakeside",
+    "stone-bridge", "cedar-hill", "foundry", "east-dock", "main-street", "orchard", "summit", "canal", "westfield",
+    "granite", "pine-ridge", "depot", "college", "fairview", "kings-cross", "sandy-point", "green-valley", "iron-works",
+    "market", "chapel", "bayview", "mill-pond", "copper-creek", "fox-hollow", "sunset", "pioneer", "eagle-rock",
+)  # fmt: skip
+_WHAT = (
+    "marina", "storage", "parking", "dental", "motors", "school", "substation", "pharmacy", "lumber", "brewery",
+    "clinic", "bank", "warehouse", "grocery", "hotel", "recycling", "church", "farm-supply", "jewelers", "hardware",
+    "museum", "logistics", "bakery", "library", "garage", "data-center", "cold-store", "scrap-yard", "car-wash", "gym",
+)  # fmt: skip
+_REGIONS = (
+    "northeast", "southeast", "midwest", "southwest", "mountain", "pacific", "gulf", "plains",
+)  # fmt: skip
+_DEALERS = ("northside", "safe-harbor", "lone-star", "sentry")
+_GROUPS = ("retail", "public-buildings", "industry")
+_OWNERS = ("A. Moreno", "J. Whitaker", "L. Okafor")
+_WAIVERS = (
+    Waived("Camera 11 stays on H.264 until the switch is replaced", _OWNERS[0], "2027-01-31"),
+    Waived("Dealer tests the new mail template at these sites", _OWNERS[1], "2026-12-15"),
+    Waived("Dock is closed for the winter; no pre-buffer wanted", _OWNERS[2], "2027-04-01"),
+    Waived("Router is exchanged in October", _OWNERS[1], "2026-10-31", expired=True),
 )
-TEXT = HOSTILE | st.text(max_size=40)
-PATHS = TEXT.filter(lambda path: "\0" not in path and encodable(path))
-_TIMES = st.sampled_from(["", AT, EARLIER])
+_BAD = (
+    (SiteState.DRIFT, 46), (SiteState.FAILING, 18), (SiteState.OPEN, 18), (SiteState.WAIVED, 12),
+    (SiteState.UNREACHABLE, 10), (SiteState.ERROR, 4), (SiteState.INVALID, 3),
+)  # fmt: skip
 
 
-def _findings() -> st.SearchStrategy[Finding]:
-    waivers = st.none() | st.builds(
-        Waived, TEXT, TEXT, st.sampled_from(["2026-12-31", "2026-01-01"]), expired=st.booleans()
-    )
-    places = st.none() | st.builds(Place, PATHS, st.integers(1, 99), st.integers(1, 99))
-    return st.builds(
-        Finding,
-        id=st.from_regex(r"[0-9a-f]{16}(\.[0-9a-f]{6})?", fullmatch=True),
-        kind=st.sampled_from(FindingKind),
-        what=st.sampled_from(["drift/camera", "open/user", "disk"]),
-        level=st.sampled_from(Level),
-        title=TEXT,
-        address=TEXT,
-        action=st.sampled_from(["", "create", "update", "replace", "delete"]),
-        fields=st.lists(st.builds(FieldDiff, TEXT, TEXT, TEXT, st.sampled_from(Cause)), max_size=3).map(
-            tuple
-        ),
-        remedy=TEXT,
-        refs=st.lists(TEXT, max_size=2).map(tuple),
-        place=places,
-        cause=st.sampled_from(Cause),
-        first_seen=_TIMES,
-        waiver=waivers,
+def audit_of(count: int, *, unwell: float = 0.14, seed: int = 7) -> Audit:
+    """So many sites, of which this share is not clean."""
+    dice = random.Random(seed)
+    names = _names(count, dice)
+    sites = tuple(_site(name, unwell, dice) for name in names)
+    return Audit(
+        at=_time(AT),
+        seconds=8.4 + count * 0.021,
+        fleet="sites",
+        selection="state=live",
+        sites=sites,
+        revision="4f0c2b9e1d7a",
+        base="a81d3f60c2e5",
+        trend=_trend(sites, dice),
+        unused_waivers=("*-gym/nvr/camera/*", "quarry-hotel/nvr/mail_message/*"),
     )
 
 
-def _sites() -> st.SearchStrategy[SiteAudit]:
-    return st.builds(
-        SiteAudit,
-        site=TEXT,
-        path=PATHS,
-        state=st.sampled_from(SiteState),
-        groups=st.lists(TEXT, max_size=2).map(tuple),
-        labels=st.dictionaries(TEXT, TEXT, max_size=2),
-        network=TEXT,
-        products=st.lists(TEXT, max_size=2).map(tuple),
-        findings=st.lists(_findings(), max_size=3).map(tuple),
-        checks=st.dictionaries(st.sampled_from(["pass", "warn", "fail"]), st.integers(0, 9), max_size=2),
-        trouble=st.lists(st.builds(Trouble, TEXT, TEXT, TEXT, TEXT), max_size=2).map(tuple),
-        since=_TIMES,
-        read_at=_TIMES,
+def hostile_audit(text: str) -> Audit:
+    """One site of each state, with this text in every place that holds one."""
+    held, expired = Waived(text, text, text), Waived(text, text, text, expired=True)
+    findings = tuple(
+        Finding(
+            text, kind, text, level, text, text, text, (FieldDiff(text, text, text, Cause.BY_HAND),), text, (text,),
+            Place(text, 1, 1), Cause.NOT_APPLIED, text, waiver,
+        )
+        for kind, level, waiver in zip(FindingKind, Level, (None, held, expired), strict=True)
+    )  # fmt: skip
+    sites = tuple(
+        SiteAudit(
+            text, text, state, (text,), {text: text}, text, (text,), findings, {text: 3}, 4, 1,
+            (Trouble(text, text, text, text),), text, text, 1.5,
+        )
+        for state in SiteState
+    )  # fmt: skip
+    plain = SiteAudit(text, text, SiteState.CLEAN, (text,), {text: text}, text, checks={text: 3})
+    moments = tuple(Moment(text, {SiteState.DRIFT: 3, SiteState.CLEAN: 1}, 3) for _ in range(2))
+    return Audit(text, 1.0, text, text, (*sites, plain), text, True, text, moments, (text,))
+
+
+def _names(count: int, dice: random.Random) -> list[str]:
+    pairs = [f"{where}-{what}" for where in _WHERE for what in _WHAT]
+    dice.shuffle(pairs)
+    more = [f"{name}-{number}" for number in range(2, 2 + count // len(pairs)) for name in pairs]
+    return sorted([*pairs, *more][:count])
+
+
+def _site(name: str, unwell: float, dice: random.Random) -> SiteAudit:
+    region = dice.choices(_REGIONS, (9, 8, 7, 6, 5, 5, 3, 2))[0]
+    bad = dice.random() < unwell * (1.8 if region == "gulf" else 1)
+    state = (
+        dice.choices([each for each, _ in _BAD], [weight for _, weight in _BAD])[0]
+        if bad
+        else SiteState.CLEAN
+    )
+    read = state not in (SiteState.UNREACHABLE, SiteState.INVALID)
+    days = dice.choice((0, 0, 1, 2, 3, 5, 9, 16, 33, 71))
+    site = SiteAudit(
+        site=name,
+        path=f"sites/{region}/{name}.yml",
+        state=state,
+        groups=(dice.choice(_GROUPS),),
+        labels={"region": region, "dealer": dice.choice(_DEALERS), "state": "live"},
+        network=f"vpn-{region[:2]}-{dice.randint(1, 3)}",
+        products=("XProtect Professional 2014 8.6a", "I-View Now portal") if read else (),
+        checks={"pass": 29, "inconclusive": 2} if read else {},
+        as_declared=dice.randint(14, 40) if read else 0,
+        attested=dice.randint(0, 2) if read else 0,
+        since=_time(AT - timedelta(days=days)),
+        read_at=_time(AT + timedelta(seconds=dice.randint(0, 60))) if read else "",
+        seconds=round(dice.uniform(0.3, 2.5), 1),
+    )
+    return replace(site, trouble=_trouble(site, dice), findings=_findings(site, days, dice))
+
+
+def _trouble(site: SiteAudit, dice: random.Random) -> tuple[Trouble, ...]:
+    host = f"198.51.100.{dice.randint(1, 254)}:5986"
+    if site.state is SiteState.UNREACHABLE:
+        next_step = f"Is the site on line? Is the VPN {site.network} up? `ivn-provision check {site.site} --only network`"
+        return (Trouble("unreachable", "no connection to the recorder within 10 s", host, next_step),)
+    if site.state is SiteState.ERROR:
+        next_step = "Look at the account; it is not tried again in this run."
+        return (Trouble("authentication", "the recorder refused the account ivn-provision", host, next_step),)
+    if site.state is SiteState.INVALID:
+        summary = "IVN005: hardware event names 2 H and 2 H are the same"
+        return (Trouble("invalid", summary, f"{site.path}:41:5", "`ivn-provision validate` says more."),)
+    return ()
+
+
+def _findings(site: SiteAudit, days: int, dice: random.Random) -> tuple[Finding, ...]:
+    makers = {
+        SiteState.DRIFT: (_mail_off, _camera, _alarm_gone, _subject),
+        SiteState.FAILING: (_check,),
+        SiteState.OPEN: (_password,),
+        SiteState.WAIVED: (_camera,),
+    }
+    chosen = makers.get(site.state, ())
+    count = dice.choice((1, 1, 2, 3)) if site.state is SiteState.DRIFT else 1
+    found = [make(site, dice) for make in dice.sample(chosen, min(count, len(chosen)))]
+    if site.state is SiteState.DRIFT and dice.random() < 0.3:
+        found.append(_check(site, dice))
+    seen = [
+        replace(each, first_seen=_time(AT - timedelta(days=days, hours=at * 7)))
+        for at, each in enumerate(found)
+    ]
+    return tuple(replace(each, waiver=_waiver(site, dice)) for each in seen)
+
+
+def _waiver(site: SiteAudit, dice: random.Random) -> Waived | None:
+    if site.state is SiteState.WAIVED:
+        return dice.choice(_WAIVERS[:3])
+    return _WAIVERS[3] if site.state is SiteState.DRIFT and dice.random() < 0.12 else None
+
+
+def _drift(site: SiteAudit, of: str, name: str, title: str, cause: Cause, *fields: FieldDiff) -> Finding:
+    address = f"{site.site}/nvr/{of}/{name}" if name else f"{site.site}/nvr/{of}"
+    return Finding(
+        id=f"drift {address}", kind=FindingKind.DRIFT, what=f"drift/{of}", level=Level.ERROR, title=title,
+        address=address, action="update" if fields else "create", fields=fields, cause=cause,
+        place=Place(site.path, 20 + len(name) * 3, 5), remedy=f"`ivn-provision apply {site.site}` puts it back.",
+    )  # fmt: skip
+
+
+def _mail_off(site: SiteAudit, dice: random.Random) -> Finding:
+    pin = str(dice.randint(2, 9))
+    diff = FieldDiff("email", "false", "true", Cause.BY_HAND)
+    found = _drift(site, "hardware_event", pin, f'hardware event "{pin}" differs', Cause.BY_HAND, diff)
+    return replace(found, refs=("R-51", "row 10"))
+
+
+def _camera(site: SiteAudit, dice: random.Random) -> Finding:
+    number = str(dice.randint(10, 19))
+    diffs = (
+        FieldDiff("video.codec", "h264", "mjpeg", Cause.BY_HAND),
+        FieldDiff("recording.pre_buffer_seconds", "0", "10", Cause.NOT_APPLIED),
+    )
+    found = _drift(site, "camera", number, f'camera "{number}" differs', Cause.BOTH, *diffs)
+    return replace(found, refs=("R-29", "row 17", "row 20"), level=Level.WARNING)
+
+
+def _alarm_gone(site: SiteAudit, dice: random.Random) -> Finding:
+    name = dice.choice(("Front door forced", "Dock gate opened", "Roof hatch"))
+    return replace(
+        _drift(site, "alarm", name, f'alarm definition "{name}" is missing', Cause.NOT_APPLIED),
+        refs=("R-57",),
     )
 
 
-def audits() -> st.SearchStrategy[Audit]:
-    """Every text in them may be anything."""
-    return st.builds(
-        Audit,
-        at=st.just(AT),
-        seconds=st.floats(0, 1000),
-        fleet=TEXT,
-        selection=TEXT,
-        sites=st.lists(_sites(), max_size=3).map(tuple),
-        revision=st.sampled_from(["", "0" * 40]),
-        unused_waivers=st.lists(TEXT, max_size=2).map(tuple),
-        notes=st.lists(TEXT, max_size=2).map(tuple),
+def _subject(site: SiteAudit, _: random.Random) -> Finding:
+    diff = FieldDiff(
+        "subject", "Alarm at $CameraName$", "$TriggerName$ $CameraName$ $TriggerTime$", Cause.BY_HAND
     )
+    found = _drift(site, "mail_message", "", "mail message differs", Cause.BY_HAND, diff)
+    return replace(found, refs=("R-40", "row 11"))
+
+
+def _check(site: SiteAudit, dice: random.Random) -> Finding:
+    title, what, level, refs, remedy = dice.choice(
+        (
+            ("The recorder's clock is 94 s slow", "recorder-clock", Level.ERROR, ("R-03", "row 18"), "Set the recorder's clock, and look at its time source."),
+            ("The portal does not reach the web port", "web-port", Level.ERROR, ("R-76", "row 25"), "Forward the port on the router."),
+            ("Drive C: has 3 GiB left", "disk", Level.WARNING, ("row 40",), "Make room on the drive."),
+        )
+    )  # fmt: skip
+    return Finding(
+        f"check {site.site} {what}", FindingKind.CHECK, what, level, title, refs=refs, remedy=remedy
+    )
+
+
+def _password(site: SiteAudit, _: random.Random) -> Finding:
+    return Finding(
+        f"open {site.site}", FindingKind.OPEN, "open/mail_server", Level.NOTE,
+        "the password of the mail server was never confirmed", f"{site.site}/nvr/mail_server",
+        fields=(FieldDiff("password", "(not shown by reading)", "(sensitive value)"),),
+        remedy=f"Type it in Server Properties, then `ivn-provision confirm {site.site}`.", refs=("R-44",),
+    )  # fmt: skip
+
+
+def _trend(sites: Sequence[SiteAudit], dice: random.Random) -> tuple[Moment, ...]:
+    """Thirty nights that end with this one: most states slowly get better, and one night a network was away."""
+    now = Counter(site.state for site in sites)
+    nights = []
+    for back in range(29, 0, -1):
+        states: dict[SiteState, int] = {
+            state: max(0, round(now[state] * (1 + back * 0.035 + dice.uniform(-0.12, 0.12))))
+            for state in SiteState
+            if state is not SiteState.CLEAN
+        }
+        if back == 11:
+            states[SiteState.UNREACHABLE] += max(1, len(sites) // 18)
+        states[SiteState.CLEAN] = max(0, len(sites) - sum(states.values()))
+        nights.append(
+            Moment(_time(AT - timedelta(days=back)), states, 2 * (len(sites) - states[SiteState.CLEAN]))
+        )
+    return (*nights, Moment(_time(AT), dict(now), sum(len(site.findings) for site in sites)))
+
+
+def _time(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")

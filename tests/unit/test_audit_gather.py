@@ -22,7 +22,7 @@ from ivn_provision.lab.sites import generated_sites
 from ivn_provision.model.desired import desired_of
 from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.resource import UNSET, Address
-from ivn_provision.plan.plan import Action, Change, FieldChange, SitePlan, Standing, Unverified
+from ivn_provision.plan.plan import Action, Cause, Change, FieldChange, SitePlan, Standing, Unverified
 from ivn_provision.run.audit.gather import Gathered, broken, gathered, state_of
 from ivn_provision.run.audit.record import Finding, FindingKind, Level, SiteState, Trouble
 from ivn_provision.run.checking import Checked
@@ -32,8 +32,8 @@ from ivn_provision.spec.fleet import find_site
 from ivn_provision.spec.site import Computed, Site
 from ivn_provision.verify.checks import CHECKS
 from ivn_provision.verify.registry import run
-from tests.support.audits import drift, failed_check, open_field, site_audit
 from tests.support.good_evidence import good_evidence, known_fields
+from tests.support.made_audits import drift, failed_check, open_field, site_audit
 
 SITE = "lab-0001"
 
@@ -214,6 +214,22 @@ def test_checks_with_a_name_of_their_own(site: Site) -> None:
     assert {each.address for each in pictures} == {""}
     assert all(each.title.startswith("camera ") for each in pictures)
     assert found.audit.state is SiteState.FAILING
+
+
+@pytest.mark.parametrize(
+    ("causes", "cause"),
+    [
+        ((Cause.BY_HAND, Cause.BY_HAND), Cause.BY_HAND),
+        ((Cause.BY_HAND, Cause.NOT_APPLIED), Cause.BOTH),
+        ((Cause.BY_HAND, Cause.UNKNOWN), Cause.UNKNOWN),
+    ],
+)
+def test_who_caused_it(site: Site, causes: tuple[Cause, ...], cause: Cause) -> None:
+    names = ("name", "enabled")
+    fields = [FieldChange(name, 1, 2, cause=each) for name, each in zip(names, causes, strict=True)]
+    (one,) = looked(site, update("camera", "10", *fields)).audit.findings
+    assert one.cause is cause
+    assert tuple(each.cause for each in one.fields) == causes
 
 
 TROUBLES = [

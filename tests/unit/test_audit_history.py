@@ -20,7 +20,7 @@ from ivn_provision.run.audit.memory import Seen, SiteMemory, remembered
 from ivn_provision.run.audit.record import Finding, Moment, SiteState
 from ivn_provision.run.audit.waiving import Waiving
 from ivn_provision.strict_json import WrongShape
-from tests.support.audits import TODAY, drift, failed_check, site_audit, waiver
+from tests.support.made_audits import TODAY, drift, failed_check, site_audit, waiver
 
 START = datetime(2026, 11, 20, 3, tzinfo=UTC)
 NOTHING, ALL = Unseen(), Unseen(everything=True)

@@ -23,7 +23,7 @@ from ivn_provision.report.audit.words import age
 from ivn_provision.report.paint import Paint
 from ivn_provision.run.audit.record import SiteState
 from ivn_provision.spec.schema_files import schema_text
-from tests.support.audits import AT, audit, drift, example, site_audit
+from tests.support.made_audits import AT, audit, drift, example, site_audit
 
 PLAIN = Paint(on=False)
 

@@ -9,7 +9,7 @@ import pytest
 from ivn_provision.run.audit.record import Finding
 from ivn_provision.run.audit.waiving import Waiving
 from ivn_provision.spec.waivers import Waiver
-from tests.support.audits import TODAY, drift, failed_check, open_field, waiver
+from tests.support.made_audits import TODAY, drift, failed_check, open_field, waiver
 
 FINDINGS = {"drift": drift(), "check": failed_check(), "open": open_field()}
 

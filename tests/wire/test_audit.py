@@ -213,7 +213,7 @@ def test_history_elsewhere_or_nowhere(fleet: Fleet) -> None:
 
 
 def test_reports_beside_what_is_printed(fleet: Fleet) -> None:
-    names = ["a.json", "a.sarif", "a.xml", "a.md", "a.csv"]
+    names = ["a.json", "a.sarif", "a.xml", "a.md", "a.csv", "a.html"]
     ran = fleet.run(*(word for name in names for word in ("--report", name)))
     assert ran.code == 0
     assert ran.out.rstrip().endswith("3 sites: 3 clean.")
@@ -245,7 +245,7 @@ def test_an_audit_cannot_write(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) ->
 def test_no_secret_in_any_form(fleet: Fleet) -> None:
     fleet.world.lab.tamper(ONE, "camera", "10", {"label": "Other"})
     (fleet.world.folder / "attestations" / f"{TWO}.yml").unlink()
-    names = ["a.json", "a.sarif", "a.xml", "a.md", "a.csv"]
+    names = ["a.json", "a.sarif", "a.xml", "a.md", "a.csv", "a.html"]
     ran = fleet.run(*(word for name in names for word in ("--report", name)))
     kept = [each.read_text("utf-8") for each in (fleet.at / ".ivn" / "audits").iterdir()]
     shown = "\n".join([ran.out, ran.err, *kept, *((fleet.at / name).read_text("utf-8") for name in names)])

@@ -12,7 +12,7 @@ from ivn_provision.model.resource import Address, Resource
 from ivn_provision.plan.plan import Action, Change, FieldChange, SitePlan, Unverified
 from ivn_provision.plan.values_json import is_unknown
 from ivn_provision.run.audit.names import finding_id
-from ivn_provision.run.audit.record import FieldDiff, Finding, FindingKind, Level
+from ivn_provision.run.audit.record import Cause, FieldDiff, Finding, FindingKind, Level
 from ivn_provision.spec.site import Site
 from ivn_provision.verify.drift import shown
 from ivn_provision.verify.result import Result, State
@@ -98,11 +98,22 @@ def _finding(
         title=f"{_named(address)} {_WORDS[action]}",
         address=str(address),
         action=action.value,
-        fields=tuple(FieldDiff(each.name, said(each.before), said(each.after)) for each in fields),
+        fields=tuple(
+            FieldDiff(each.name, said(each.before), said(each.after), each.cause) for each in fields
+        ),
         remedy=_remedy(results),
         refs=tuple(dict.fromkeys(ref for each in results for ref in each.refs)),
         place=declared.place(address, field),
+        cause=_cause(fields),
     )
+
+
+def _cause(fields: Sequence[FieldChange]) -> Cause:
+    """Of the whole: what all its fields have, both where they differ, unknown where one is."""
+    causes = {each.cause for each in fields}
+    if not causes or Cause.UNKNOWN in causes:
+        return Cause.UNKNOWN
+    return causes.pop() if len(causes) == 1 else Cause.BOTH
 
 
 def _level(results: Sequence[Result]) -> Level:
