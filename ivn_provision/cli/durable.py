@@ -66,9 +66,14 @@ def runner_options(command: Command) -> Command:
 
 
 def database(given: str | None) -> Database:
-    """The database that the command line or the environment names. Raises UsageProblem."""
+    """The database that the command line or the environment names. Raises UsageProblem.
+
+    Nothing else in the environment tells DBOS what to do, or whom to call.
+    """
     from ivn_provision.run.fleet.database import database_of
 
+    for name in [each for each in os.environ if each.startswith("DBOS_")]:
+        del os.environ[name]
     url = given or os.environ.get(DATABASE, "")
     return database_of(url, state_folder(), on_command_line=given is not None)
 

@@ -6,8 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from ivn_provision.run.journal import read_run, runs_of
+from ivn_provision.run.journal import Record, read_run, runs_of
 from tests.support.crash import other_state
 from tests.support.crash_picture import Picture, look
 from tests.support.crash_writes import Wrote, twice
@@ -20,13 +21,15 @@ WORKERS = {"east-1": "east", "east-2": "east", "west-1": "west"}
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One apply over the whole fleet. `broken`: attempts that a kill broke off; `resumed`: those of them that had to be
+    """One apply over the whole fleet. `longest`: the longest time of a site's attempt that ended, in seconds.
+    `broken`: attempts that a kill broke off; `resumed`: those of them that had to be
     ended by a later one. `writes` the lab counted; `twice` and `wrong` must be empty."""
 
     sites: int
     kills: int
     seconds: float
     code: int
+    longest: float
     broken: int
     resumed: int
     attempts: int
@@ -94,6 +97,7 @@ class KilledFleet:
             kills=killer.kills - kills,
             seconds=seconds,
             code=ran.code,
+            longest=max((_seconds(story) for story in stories if story[-1].event == "end"), default=0.0),
             broken=sum(not each["end"] for each in events),
             resumed=sum(bool(each["resumed"]) for each in events),
             attempts=len(new),
@@ -126,6 +130,11 @@ class KilledFleet:
             log = lab.nvr(site).write_log[marks[site] :]
             made += [Wrote(f"{site} {each.path}", each.before, each.after) for each in log]
         return tuple(made)
+
+
+def _seconds(story: tuple[Record, ...]) -> float:
+    first, last = (datetime.fromisoformat(story[at].at) for at in (0, -1))
+    return (last - first).total_seconds()
 
 
 def killed(

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,16 +18,18 @@ from tests.support.world import World
 
 
 def worker_process(
-    folder: Path, name: str, *networks: str, database: str = "", env: dict[str, str] | None = None
+    folder: Path, name: str, *networks: str, fleet: Path | None = None, database: str = "", at_once: int = 8
 ) -> subprocess.Popen[bytes]:
     """`ivn-provision worker` in that folder. What it prints goes to NAME.out there."""
     queues = [part for each in networks for part in ("--queue", each)]
     where = ["--database", database] if database else []
+    where += ["--fleet", str(fleet)] if fleet else []
+    where += ["--at-once", str(at_once)]
     with (folder / f"{name}.out").open("ab") as out:
         return subprocess.Popen(
             [sys.executable, "-m", "ivn_provision", "worker", "--name", name, *queues, *where],
             cwd=folder,
-            env={**os.environ, "NO_COLOR": "1", "PYTHONWARNINGS": "error", **(env or {})},
+            env={**os.environ, "NO_COLOR": "1", "PYTHONWARNINGS": "error"},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -39,17 +41,25 @@ def said(folder: Path, name: str) -> str:
     return (folder / f"{name}.out").read_text(encoding="utf-8", errors="replace")
 
 
-@contextmanager
-def workers(folder: Path, names: dict[str, str]) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """One for each name, for the network beside it; ended well at the end."""
-    found = {name: worker_process(folder, name, network) for name, network in names.items()}
-    try:
-        yield found
-    finally:
-        for each in found.values():
-            each.terminate()
-        for each in found.values():
-            each.wait(30)
+def ended(process: subprocess.Popen[bytes]) -> int:
+    """Told to stop by SIGTERM; its exit code."""
+    process.terminate()
+    return process.wait(60)
+
+
+def listening(process: int) -> set[str]:
+    """Local addresses on which it listens, in the form of /proc/net/tcp."""
+    sockets = set()
+    for each in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(OSError):
+            sockets.add(os.readlink(each))
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{process}/net/{table}").read_text(encoding="ascii").splitlines()[1:]:
+            cells = line.split()
+            if cells[3] == "0A" and f"socket:[{cells[9]}]" in sockets:
+                found.add(cells[1])
+    return found
 
 
 def set_network(world: World, site: str, network: str) -> None:
@@ -88,6 +98,7 @@ class Killer:
     longest: float
     seed: int
     event: str = ""
+    at_once: int = 8
     idle: float = 60.0
     kills: int = 0
     busy: int = 0
@@ -114,7 +125,7 @@ class Killer:
     def _keep(self, name: str, network: str) -> None:
         chance = random.Random(f"{self.seed} {name} {self.kills}")
         while True:
-            process = worker_process(self.folder, name, network)
+            process = worker_process(self.folder, name, network, at_once=self.at_once)
             self._until_busy(process.pid)
             self._stop.wait(chance.uniform(0, self.longest))
             if self._stop.is_set() or not self._killed(process):
