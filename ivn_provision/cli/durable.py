@@ -106,7 +106,10 @@ def apply_durable(
         planned, work = _planned(choice, deadline, options, file_edits=file_edits)
         if asks and planned.refs:
             with stop.asking():
-                _ask(planned.plans)
+                agreed = _ask(planned.plans)
+            if not agreed:
+                echo("Nothing was handed over.")
+                return exit_code(planned.others)
         return _handed_over(runner, work, planned, form)
 
 
@@ -177,7 +180,7 @@ def _nobody(job: object) -> SiteResult:
     raise AssertionError(f"{job} is for a worker")
 
 
-def _ask(plans: Sequence[SitePlan]) -> None:
+def _ask(plans: Sequence[SitePlan]) -> bool:
     from ivn_provision.report.plan_text import render
 
     echo(render(tuple(plans), paint()))
@@ -187,8 +190,7 @@ def _ask(plans: Sequence[SitePlan]) -> None:
         answer = str(click.prompt(question, default="no")).strip()
     except click.Abort:
         raise KeyboardInterrupt from None
-    if answer != "yes":
-        raise UsageProblem("nothing was handed over", next_step="Answer yes, or give --auto-approve.")
+    return answer == "yes"
 
 
 def _handed_over(runner: DurableRunner, work: RemoteWork, planned: _Planned, form: str) -> int:

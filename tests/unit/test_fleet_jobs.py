@@ -17,6 +17,7 @@ from ivn_provision.run.fleet.remote import APPLY, RemoteWork, own_queue, queue_o
 from ivn_provision.run.fleet.site_job import ApplyOptions, SiteJob, failed, read_job, read_result
 from ivn_provision.run.state import StateFolder
 from ivn_provision.strict_json import WrongShape
+from tests.support.command import ivn_here
 from tests.support.fleet_jobs import RUN, nobody
 from tests.support.world import utc_now
 
@@ -109,3 +110,22 @@ def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPa
     with pytest.raises(IvnError) as caught:
         prepare(Database(f"sqlite:///{tmp_path}/x"))
     assert "pip install 'ivn-provision[fleet]'" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--run", RUN), "go with --runner durable"),
+        (("--runner", "inline", "--wait", "5m"), "go with --runner durable"),
+        (("--runner", "durable", "--verify"), "--verify and --hardware do not go with"),
+        (("--runner", "durable", "--attest", "form.yml"), "neither a plan file nor --attest"),
+        (("--runner", "durable", "--database", "postgresql://u:geheim@h/d"), "holds a password"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    arguments: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    ran = ivn_here("apply", "--auto-approve", *arguments, cwd=tmp_path)
+    assert (ran.code, ran.out) == (64, "")
+    assert said in ran.err
+    assert "geheim" not in ran.err

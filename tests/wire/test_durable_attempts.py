@@ -15,6 +15,7 @@ from ivn_provision.run.fleet.remote import APPLY, RemoteWork
 from ivn_provision.run.fleet.runners import Inline, Threads
 from ivn_provision.run.site_plans import close
 from tests.support.broken_runs import edit_both
+from tests.support.command import ivn_here
 from tests.support.crash_writes import mark, twice, writes
 from tests.support.fleet_jobs import RUN, digest_of, host, job_of
 from tests.support.world import World, started
@@ -96,3 +97,10 @@ def test_the_same_work_is_done_by_the_runners_of_this_process(
     work = RemoteWork(APPLY, RUN, {SITE: digest_of(edited, SITE)}, lambda job: apply_job(job, worker.hands()))
     (result,) = runner.run(work, [SiteRef(SITE, "", "")])
     assert (result.standing, result.code) == ("applied", 0)
+
+
+def test_apply_inline_does_it_in_this_process(edited: World) -> None:
+    edited.attest_all(SITE)
+    ran = ivn_here("apply", SITE, "--auto-approve", "--runner", "inline", cwd=edited.folder.parent)
+    assert ran.code == 0, ran
+    assert "Proof:" in ran.out
