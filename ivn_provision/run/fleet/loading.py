@@ -49,7 +49,7 @@ class FleetFiles:
         A site whose file is too broken to know its labels is always chosen: it may be meant.
         """
         for name in names:
-            if not is_glob(name):
+            if not is_glob(name) or not any(named(self.refs, [name])):
                 site_file(self._folder, name)
         refs = tuple(named(self.refs, names)) if names else self.refs
         if not selectors:
@@ -72,7 +72,8 @@ class FleetFiles:
         if merged is None:
             return None
         root = _map(merged.root)
-        labels = {key: str(node.value) for key, node in _map(root.get("labels")).items()}
+        nodes = _map(root.get("labels")).items()
+        labels = {key: node.value for key, node in nodes if isinstance(node.value, str)}
         network = root["network"].value if "network" in root else ""
         return replace(
             ref,
