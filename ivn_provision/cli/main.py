@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "capabilities",
         "Show what can be read and written on a site's recorder, and how we know.",
     ),
+    "worker": ("worker", "Take sites from `apply --runner durable`, on this host."),
     "show": ("show", "Show a plan that was written to a file."),
     "learn": ("learn", "Find out how a recorder keeps its settings, by changes that a person makes."),
     "lab": ("lab", "Run the embedded lab: recorders, portal and mail on loopback."),
