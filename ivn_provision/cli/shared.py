@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 
 from ivn_provision.cli.choosing import Choice, choose_sites, fleet_files, refs_of
+from ivn_provision.cli.streaming import JSON_LINES
 from ivn_provision.diagnostics import Diagnostic
 from ivn_provision.errors import IvnError, SpecError
 from ivn_provision.plan.plan import SitePlan
@@ -28,6 +29,7 @@ from ivn_provision.spec.site import Site
 
 if TYPE_CHECKING:
     from ivn_provision.drivers.xprotect_e.layout_set import Layouts
+    from ivn_provision.report.event_stream import EventStream
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -52,15 +54,20 @@ deadline_option = click.option(
 )
 
 
-def site_options(command: Command) -> Command:
-    """Which sites (`choice`), `--format text|json --deadline SECONDS`."""
-    for option in (
-        choose_sites,
-        click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
-        deadline_option,
-    )[::-1]:
-        command = option(command)
-    return command
+def site_options(*formats: str) -> Callable[[Command], Command]:
+    """Which sites (`choice`), `--format FORMAT --deadline SECONDS`; text and JSON, and further formats."""
+
+    def add(command: Command) -> Command:
+        for option in (choose_sites, format_option("text", "json", *formats), deadline_option)[::-1]:
+            command = option(command)
+        return command
+
+    return add
+
+
+def format_option(*formats: str) -> Callable[[Command], Command]:
+    """`--format`, the first of them by default."""
+    return click.option("--format", "form", type=click.Choice(formats), default=formats[0])
 
 
 def paint(*, err: bool = False) -> Paint:
@@ -149,15 +156,17 @@ def compare(
     targets: Sequence[str] = (),
     excludes: Sequence[str] = (),
     whole: bool = False,
+    stream: EventStream | None = None,
 ) -> Compared:
     """Read the sites with drivers that cannot write, and compare; of that what the globs choose.
 
-    With `whole` the plans and the sites are kept as they are; else what a report shows. Raises UsageProblem for a
-    glob that names nothing.
+    With `whole` the plans and the sites are kept as they are; else what a report shows. `stream` gets the events.
+    Raises UsageProblem for a glob that names nothing.
     """
     from ivn_provision.cli.progress import progress
     from ivn_provision.plan.plan_json import to_json
     from ivn_provision.plan.select import select, unmatched
+    from ivn_provision.run.fleet.choosing import Choosing
     from ivn_provision.run.fleet.planning import as_shown, plan_fleet
     from ivn_provision.run.fleet.runners import Threads
 
@@ -170,8 +179,12 @@ def compare(
             sites[site.name] = site
         return plan if whole else as_shown(plan)
 
-    with progress(len(refs)) as observer:
-        outcomes = plan_fleet(files, refs, opener(deadline, refs), observer, runner=Threads(), keep=keep)
+    opened = opener(deadline, refs)
+    if stream is not None:
+        stream.begin(len(refs), opened.run_id)
+    with progress(len(refs), stream=stream) as watching:
+        observer = Choosing(watching, targets, excludes)
+        outcomes = plan_fleet(files, refs, opened, observer, runner=Threads(), keep=keep)
     found = tuple(each.plan for each in outcomes if each.plan is not None)
     is_whole = len(found) == len(outcomes)
     if is_whole and (missing := unmatched(found, (*targets, *excludes))):
@@ -185,16 +198,29 @@ def compare(
 
 
 def report(compared: Compared, form: str, *, drift: bool) -> None:
-    """Show what was found, and the errors on stderr."""
-    from ivn_provision.report.plan_text import render
-
+    """Show what was found, and the errors on stderr; nothing where a stream has told it."""
+    if form == JSON_LINES:
+        return
     if form == "json":
         echo(json.dumps(compared.document, indent=2))
+    elif form == "markdown":
+        from ivn_provision.report.plan_markdown import render_markdown
+
+        echo(render_markdown(compared.outcomes, compared.plans), err=False)
     elif compared.plans:
-        echo(render(compared.plans, paint(), drift=drift))
+        from ivn_provision.report.fleet_text import render_fleet
+
+        echo(render_fleet(compared.outcomes, compared.plans, paint(), drift=drift, columns=columns()))
     show_errors(compared.outcomes)
     if problems := [each for each in compared.problems if each.is_error]:
         echo(render_diagnostics(problems), err=True)
+
+
+def columns() -> int:
+    """Of the terminal that is written to; 80 where there is none."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
 
 
 class Ended(Protocol):
