@@ -153,7 +153,8 @@ class EventStream:
         else:
             kind, text = _SIMPLE.get(event.step, ("log", str(event.step)))
             said = f"{event.site}: {text} {event.text}".strip()
-            yield message(kind, said, ivn={"site": event.site, "text": event.text})
+            more = {"text": event.text} if event.text else {}
+            yield message(kind, said, ivn={"site": event.site, **more})
 
     def _planned(self, plan: SitePlan, site: _Site) -> Iterator[Message]:
         site.actions = {each.address: each.action for each in plan.changes}

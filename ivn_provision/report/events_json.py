@@ -84,7 +84,7 @@ def resource(address: Address) -> Message:
 
 def target_resource(site: str, target: str) -> Message:
     """A whole target, for its reading: Terraform has no such thing, so its type is `target`."""
-    return {**resource(Address(site, target, "target")), "addr": str(Address(site, target, "target"))}
+    return resource(Address(_whole(site), target, "target"))
 
 
 def change_messages(plan: SitePlan, *, drift: bool) -> Iterator[Message]:

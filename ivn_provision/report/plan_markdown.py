@@ -92,7 +92,8 @@ def _as_diff(line: str) -> str:
     if found is None:
         return line
     sign = {"~": "!", "-/+": "-"}.get(found[2], found[2])
-    return f"{sign}{found[1][1:]}{found[2]} {line[found.end() :]}"
+    theirs = " " if sign == found[2] else found[2]
+    return f"{sign}{found[1][1:]}{theirs} {line[found.end() :]}"
 
 
 def _cut(text: str, limit: int) -> str:

@@ -27,8 +27,7 @@ def progress_line(
         [(head, "bold"), done, *counts, (now, "cyan"), (tail, "dim")],
         [(head, "bold"), done, *counts, (tail, "dim")],
         [(head.partition(":")[0], "bold"), done, *counts, (tail, "dim")],
-        [done, *counts],
-        [done],
+        *([done, *counts[:number]] for number in range(len(counts), -1, -1)),
     )
     for way in ways:
         parts = [part for part in way if part[0]]

@@ -50,9 +50,9 @@ class End(StrEnum):
 SAYS: Mapping[End, str] = MappingProxyType(
     {
         End.PARTLY: "partly applied",
-        End.DRIFT: "differ",
+        End.DRIFT: "differing",
         End.FAILING: "failing",
-        End.OPEN: "need a person",
+        End.OPEN: "for a person",
         End.REVERTED: "put back",
         End.PENDING: "to be confirmed",
     }
