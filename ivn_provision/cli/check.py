@@ -58,7 +58,8 @@ def _checked(choice: Choice, deadline: float, stream: EventStream | None) -> tup
     if stream is not None:
         stream.begin(len(refs), opened.run_id)
     with progress(len(refs), stream=stream) as observer:
-        return check_fleet(files, refs, opened, observer, runner=Threads())
+        runner = Threads(network=files.network)
+        return check_fleet(files, refs, opened, observer, runner=runner)
 
 
 def _show(checked: Sequence[Checked], form: str) -> None:

@@ -29,6 +29,7 @@ from ivn_provision.spec.site import Site
 
 if TYPE_CHECKING:
     from ivn_provision.drivers.xprotect_e.layout_set import Layouts
+    from ivn_provision.model.desired import Desired
     from ivn_provision.report.event_stream import EventStream
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -85,15 +86,19 @@ def echo(text: str, *, err: bool = False) -> None:
     click.echo(shown, err=err, color=paint(err=err).on or None)
 
 
-def opener(deadline: float, sites: Sequence[HasFile]) -> Opener:
-    """Opens drivers with secrets from this process's environment, and attestations from beside the sites."""
+def opener(deadline: float, sites: Sequence[HasFile], *, listed: bool = False) -> Opener:
+    """Opens drivers with secrets from this process's environment, and attestations from beside the sites.
+
+    `listed`: many sites of a portal may be read together. Only for what reads each site once and writes none.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Opener(
-        secret=_resolve,
+        secret=resolve_secret,
         run_id=f"{stamp}-{secrets.token_hex(4)}",
         deadline_seconds=deadline,
         attestations=attestations_of(sites),
         layouts=layouts_of(sites),
+        listed=len(sites) if listed else 0,
     )
 
 
@@ -113,7 +118,8 @@ def layouts_of(sites: Sequence[HasFile]) -> Layouts | None:
     return found
 
 
-def _resolve(reference: SecretRef) -> Secret:
+def resolve_secret(reference: SecretRef) -> Secret:
+    """From this process's environment."""
     from ivn_provision.spec.secrets import resolve
 
     return resolve(reference, os.environ)
@@ -149,6 +155,14 @@ class Compared:
         return exit_code(self.outcomes) or int(any(each.is_error for each in self.problems))
 
 
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What a comparison is made with beside the files. `desired`: what the sites shall be instead, None for them."""
+
+    more: Callable[[Site, SitePlan], SitePlan]
+    desired: Callable[[Site], Desired] | None = None
+
+
 def compare(
     choice: Choice,
     deadline: float,
@@ -156,12 +170,14 @@ def compare(
     targets: Sequence[str] = (),
     excludes: Sequence[str] = (),
     whole: bool = False,
+    against: Against | None = None,
     stream: EventStream | None = None,
 ) -> Compared:
     """Read the sites with drivers that cannot write, and compare; of that what the globs choose.
 
-    With `whole` the plans and the sites are kept as they are; else what a report shows. `stream` gets the events.
-    Raises UsageProblem for a glob that names nothing.
+    With `whole` the plans and the sites are kept as they are; else what a report shows. `against` says more of each
+    plan before that, without reading more. `stream` gets the events. Raises UsageProblem
+    for a glob that names nothing.
     """
     from ivn_provision.cli.progress import progress
     from ivn_provision.plan.plan_json import to_json
@@ -175,16 +191,20 @@ def compare(
     sites: dict[str, Site] = {}
 
     def keep(site: Site, plan: SitePlan) -> SitePlan:
+        plan = against.more(site, plan) if against else plan
         if whole:
             sites[site.name] = site
         return plan if whole else as_shown(plan)
 
-    opened = opener(deadline, refs)
+    opened = opener(deadline, refs, listed=True)
+    if against and against.desired:
+        opened.desired = against.desired
     if stream is not None:
         stream.begin(len(refs), opened.run_id)
     with progress(len(refs), stream=stream) as watching:
+        runner = Threads(limits=opened.limits, network=files.network)
         observer = Choosing(watching, targets, excludes)
-        outcomes = plan_fleet(files, refs, opened, observer, runner=Threads(), keep=keep)
+        outcomes = plan_fleet(files, refs, opened, observer, runner=runner, keep=keep)
     found = tuple(each.plan for each in outcomes if each.plan is not None)
     is_whole = len(found) == len(outcomes)
     if is_whole and (missing := unmatched(found, (*targets, *excludes))):
@@ -194,7 +214,10 @@ def compare(
         plans, timestamp=now(), errors=errors_by_site(outcomes), partial=bool(targets or excludes)
     )
     loaded = tuple(sites[each.site] for each in outcomes if each.site in sites)
-    return Compared(outcomes, plans, document, loaded, files.problems() if choice.is_all else ())
+    problems = files.problems() if choice.is_all else ()
+    if stream is not None:
+        stream.diagnose([each for each in problems if each.is_error])
+    return Compared(outcomes, plans, document, loaded, problems)
 
 
 def report(compared: Compared, form: str, *, drift: bool) -> None:

@@ -96,6 +96,7 @@ def change_messages(plan: SitePlan, *, drift: bool) -> Iterator[Message]:
             "fields": [each.name for each in change.fields],
             "blocked_by": str(change.blocked_by) if change.blocked_by else None,
             "declared_at": _place(change),
+            **({"cause": change.cause.value} if change.cause.value else {}),
         }
         if not change.workable:
             yield _by_hand(change, ivn)

@@ -14,6 +14,7 @@ from ivn_provision.errors import (
     SpecError,
     Unreachable,
 )
+from ivn_provision.plan.three_way import is_drift
 from ivn_provision.run.checking import Checked
 from ivn_provision.run.events import About, Event, Step
 from ivn_provision.run.outcomes import SiteOutcome
@@ -28,6 +29,7 @@ class End(StrEnum):
     `plan`: there is something to change). `failing`: a check or an alarm failed.
     `inconclusive`: no check failed, and something could not be seen. `open`: a person is needed.
     `pending`: the recorder goes back by itself unless somebody confirms. `stopped`: not begun, or ended early.
+    `not_applied`: it differs, and only because the files changed (`drift --base` knows it).
     """
 
     PARTLY = "partly"
@@ -41,6 +43,7 @@ class End(StrEnum):
     OPEN = "open"
     PENDING = "pending"
     STOPPED = "stopped"
+    NOT_APPLIED = "not_applied"
     DECLINED = "declined"
     SKIPPED = "skipped"
     APPLIED = "applied"
@@ -52,6 +55,7 @@ SAYS: Mapping[End, str] = MappingProxyType(
         End.PARTLY: "partly applied",
         End.DRIFT: "differing",
         End.FAILING: "failing",
+        End.NOT_APPLIED: "not applied",
         End.OPEN: "for a person",
         End.REVERTED: "put back",
         End.PENDING: "to be confirmed",
@@ -115,7 +119,7 @@ def _outcome(outcome: SiteOutcome) -> End:
     if plan is None:
         return End.CLEAN
     if not plan.is_empty:
-        return End.DRIFT
+        return End.DRIFT if is_drift(plan) else End.NOT_APPLIED
     return End.OPEN if plan.open else End.CLEAN
 
 

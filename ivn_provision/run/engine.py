@@ -35,7 +35,7 @@ def plan_sites(sites: Sequence[Site], opener: Opener, observer: Observer) -> tup
         )
         return ended(outcome, observer)
 
-    return side_by_side(plan, sites)
+    return side_by_side(plan, sites, limits=opener.limits, network=lambda site: site.network)
 
 
 def _read(site: Site, opener: Opener, observer: Observer) -> SitePlan:
@@ -81,7 +81,10 @@ def apply_sites(
 
 
 def _applied(sites: Sequence[Site], apply: SiteApply, *, one_by_one: bool) -> tuple[SiteOutcome, ...]:
-    prepared = side_by_side(lambda site: _prepared(site, apply), sites)
+    limits = apply.opener.limits
+    prepared = side_by_side(
+        lambda site: _prepared(site, apply), sites, limits=limits, network=lambda site: site.network
+    )
     try:
         _within_limits(prepared, apply.guards)
     except IvnError as error:
@@ -99,7 +102,9 @@ def _applied(sites: Sequence[Site], apply: SiteApply, *, one_by_one: bool) -> tu
             _note_unwritten(apply.journal, outcome)
         return ended(outcome, apply.observer)
 
-    return tuple(write(each) for each in prepared) if one_by_one else side_by_side(write, prepared)
+    if one_by_one:
+        return tuple(write(each) for each in prepared)
+    return side_by_side(write, prepared, limits=limits, network=lambda each: each.site.network)
 
 
 def _prepared(site: Site, apply: SiteApply) -> Prepared:
