@@ -43,7 +43,7 @@ def _head(
     by_site: dict[str, SitePlan],
 ) -> Iterator[str]:
     yield MARKER
-    yield f"### {summary(plans, Paint(on=False))}"
+    yield f"### {_title(plans, sum(each.error is not None for each, _ in ends))}"
     yield ""
     found = [end for _, end in ends]
     words = ", ".join(f"{found.count(end)} {says(end)}" for end in End if end in found)
@@ -57,6 +57,14 @@ def _head(
         yield _row(outcome, end, by_site.get(outcome.site))
     if len(worth) > _ROWS:
         yield f"| and {len(worth) - _ROWS} more | | | | | | |"
+
+
+def _title(plans: tuple[SitePlan, ...], failed: int) -> str:
+    """Sites that could not be read are never passed over as unchanged."""
+    said = [summary(plans, Paint(on=False))] if plans or not failed else []
+    if failed:
+        said.append(f"{failed} site{'' if failed == 1 else 's'} could not be planned.")
+    return " ".join(said)
 
 
 def _row(outcome: SiteOutcome, end: End, plan: SitePlan | None) -> str:

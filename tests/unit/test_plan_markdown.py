@@ -50,6 +50,9 @@ def test_no_change_and_no_site() -> None:
 def test_a_site_that_could_not_be_read() -> None:
     outcome = SiteOutcome("far", error=Unreachable("no answer from 192.0.2.1 | x"))
     text = render_markdown([outcome], [])
+    assert "### 1 site could not be planned.\n" in text
+    both = render_markdown([outcome, SiteOutcome("good", SitePlan("good"))], [SitePlan("good", unchanged=4)])
+    assert "### No changes. 4 objects as declared. 1 site could not be planned.\n" in both
     assert "| <code>far</code> | unreachable: <code>no answer from 192.0.2.1 &#124; x</code> |" in text
 
 

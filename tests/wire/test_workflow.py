@@ -134,7 +134,9 @@ def test_a_saved_plan_is_applied_by_another_runner(hub: Hub) -> None:
     assert done.returncode == 0, done.stderr
     assert hub.output() == "applyable=true\n"
     assert MARKER in (hub.folder / "summary").read_text(encoding="utf-8")
-    assert not (hub.folder / ".ivn").exists()  # the key came by the environment: another machine knows as much
+    assert not (
+        hub.folder / ".ivn"
+    ).exists()  # the key came by the environment: another machine knows as much
     done = hub.run("apply", "Apply")
     assert done.returncode in {0, 4}, done.stderr  # 4: a password is left for a person
     assert not (hub.folder / ".ivn" / "key").exists()
