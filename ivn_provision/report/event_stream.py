@@ -16,6 +16,7 @@ from ivn_provision.plan.plan import Action, SitePlan
 from ivn_provision.report.checks_json import checks_json
 from ivn_provision.report.events_json import (
     Message,
+    audit_messages,
     change_messages,
     diagnostic_messages,
     error_messages,
@@ -28,6 +29,7 @@ from ivn_provision.report.events_json import (
     version_message,
 )
 from ivn_provision.report.site_ends import End, end_of, says
+from ivn_provision.run.audit.record import SiteAudit
 from ivn_provision.run.checking import Checked
 from ivn_provision.run.events import ENDS, Event, Step, Wave
 from ivn_provision.run.outcomes import SiteOutcome
@@ -184,6 +186,8 @@ class EventStream:
             for one in checks_json(_results(about)):
                 text = f"{event.site}: {one['state']}: {one['check']} {one['evidence']}"
                 yield message("check_result", text, check=one, ivn={"site": event.site})
+        if isinstance(about, SiteAudit):
+            yield from audit_messages(about)
         if isinstance(about, SiteOutcome):
             yield from self._outcome(about, site)
         error = about if isinstance(about, IvnError) else getattr(about, "error", None)
@@ -193,7 +197,7 @@ class EventStream:
         self._ends[end] += 1
         seconds = self._since(site.began)
         ivn: dict[str, Any] = {"site": event.site, "outcome": end.value, "elapsed_seconds": seconds}
-        if event.text and error is None:
+        if event.step is Step.SKIPPED and event.text:
             ivn["text"] = event.text
         yield message("site_complete", f"{event.site}: {says(end)} after {seconds}s", ivn=ivn)
 

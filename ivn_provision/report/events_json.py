@@ -20,6 +20,7 @@ from ivn_provision.plan.plan import Action, Change, SitePlan, count
 from ivn_provision.report.diagnostics_json import diagnostic_json
 from ivn_provision.report.paint import safe
 from ivn_provision.report.source_lines import SourceLine, file_lines, hiding_unknown
+from ivn_provision.run.audit.record import SiteAudit
 
 Message = dict[str, Any]
 MODULE = "ivn-provision.ui"
@@ -129,6 +130,30 @@ def _place(change: Change) -> Message | None:
     return {"path": place.path, "line": place.line, "column": place.column} if place else None
 
 
+def audit_messages(audit: SiteAudit) -> Iterator[Message]:
+    """What an audit found on a site, then what it could not look at."""
+    for each in audit.findings:
+        finding = {
+            "id": each.id,
+            "kind": each.kind.value,
+            "what": each.what,
+            "level": each.level.value,
+            "title": each.title,
+            "address": each.address,
+            "action": each.action,
+            "fields": [one.name for one in each.fields],
+            "refs": list(each.refs),
+            "first_seen": each.first_seen,
+            "waived": each.excused,
+        }
+        waived = " (waived)" if each.excused else ""
+        text = f"{each.address or audit.site}: {each.title}{waived}"
+        yield message("finding", text, finding=finding, ivn={"site": audit.site})
+    for trouble in audit.trouble:
+        error = IvnError(trouble.summary, where=trouble.where, next_step=trouble.next_step)
+        yield from error_messages(error, audit.site, kind=trouble.kind)
+
+
 def summary_message(changes: Message, operation: str) -> Message:
     """`changes` has add, change and remove."""
     if operation == "apply":
@@ -149,15 +174,17 @@ def planned_counts(plans: Sequence[SitePlan]) -> Message:
     }
 
 
-def error_messages(error: IvnError, site: str, source: SourceLine = file_lines) -> Iterator[Message]:
-    """An error as diagnostics: those of its files first, each at its place."""
+def error_messages(
+    error: IvnError, site: str, source: SourceLine = file_lines, *, kind: str = ""
+) -> Iterator[Message]:
+    """An error as diagnostics: those of its files first, each at its place. `kind` in place of its class."""
     if isinstance(error, SpecError):
         yield from diagnostic_messages(error.diagnostics, site, source)
     detail = "\n".join(part for part in (error.where, error.next_step) if part)
     diagnostic = {"severity": "error", "summary": error.summary, "detail": detail}
     about: Message = {
         "site": site,
-        "error": type(error).__name__,
+        "error": kind or type(error).__name__,
         "where": error.where,
         "next_step": error.next_step,
         "exit_code": error.exit_code,

@@ -9,7 +9,7 @@ from ivn_provision.report.site_ends import End, says
 from ivn_provision.report.tally import Tally
 
 _COLOURS = {End.PARTLY: "red", End.UNREACHABLE: "red", End.ERROR: "red", End.INVALID: "red"}
-_QUIET = (End.CLEAN, End.APPLIED, End.SKIPPED)
+_QUIET = (End.CLEAN, End.APPLIED, End.SKIPPED, End.WAIVED)
 _BAR = 20
 Part = tuple[str, str]
 """Text and its colour, "" for none."""

@@ -15,6 +15,7 @@ from ivn_provision.errors import (
     Unreachable,
 )
 from ivn_provision.plan.three_way import is_drift
+from ivn_provision.run.audit.record import SiteAudit
 from ivn_provision.run.checking import Checked
 from ivn_provision.run.events import About, Event, Step
 from ivn_provision.run.outcomes import SiteOutcome
@@ -27,7 +28,7 @@ class End(StrEnum):
 
     `error`: a target or the tool refused. `partly`: an apply broke off. `drift`: live differs from declared (of
     `plan`: there is something to change). `failing`: a check or an alarm failed.
-    `inconclusive`: no check failed, and something could not be seen. `open`: a person is needed.
+    `waived`: it differs, and all of it is excused. `inconclusive`: no check failed, and something could not be seen. `open`: a person is needed.
     `pending`: the recorder goes back by itself unless somebody confirms. `stopped`: not begun, or ended early.
     `not_applied`: it differs, and only because the files changed (`drift --base` knows it).
     """
@@ -39,6 +40,7 @@ class End(StrEnum):
     REVERTED = "reverted"
     DRIFT = "drift"
     FAILING = "failing"
+    WAIVED = "waived"
     INCONCLUSIVE = "inconclusive"
     OPEN = "open"
     PENDING = "pending"
@@ -76,6 +78,8 @@ def end_of(event: Event) -> End:
 
 def end_of_result(about: About, step: Step = Step.FINISHED) -> End:
     """Of a site's result; where there is none, of the step."""
+    if isinstance(about, SiteAudit):
+        return End(about.state.value)
     error = about if isinstance(about, IvnError) else getattr(about, "error", None)
     if isinstance(about, SiteOutcome) and (found := _applied(about)) is not None:
         return found

@@ -11,6 +11,7 @@ from ivn_provision.model.resource import Address
 if TYPE_CHECKING:
     from ivn_provision.errors import IvnError
     from ivn_provision.plan.plan import SitePlan
+    from ivn_provision.run.audit.record import SiteAudit
     from ivn_provision.run.checking import Checked
     from ivn_provision.run.outcomes import SiteOutcome
     from ivn_provision.run.verifying import Verified
@@ -50,7 +51,7 @@ class Wave:
     name: str = ""
 
 
-About: TypeAlias = "SitePlan | SiteOutcome | Checked | Verified | IvnError | Wave | None"
+About: TypeAlias = "SitePlan | SiteOutcome | Checked | Verified | SiteAudit | IvnError | Wave | None"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,11 @@ def test_every_command_says_what_happens(world: World) -> None:
     assert {each["hook"]["resource"]["addr"] for each in of_type(found, "apply_complete")} == planned
     assert len(of_type(found, "proof_complete")) == 1
     assert each_site_ends_once(found) == {"lab-0001": "applied"}
-    for command, ends in (("drift", {"clean"}), ("check", {"failing", "inconclusive", "clean"})):
+    for command, ends in (
+        ("drift", {"clean"}),
+        ("check", {"failing", "inconclusive", "clean"}),
+        ("audit", {"failing", "drift", "open", "clean"}),
+    ):
         done = ivn(command, "lab-0001", *FLEET, "--format", "jsonl", cwd=here)
         found = messages(done.out)
         assert done.err == ""

@@ -22,7 +22,7 @@ def check_fleet(
 
     def check(site: Site) -> Checked:
         begun(site.name, observer)
-        return ended(replace(check_site(site, opener, observer), images=None), observer)
+        return ended(replace(check_site(site, opener, observer), images=None, plan=None), observer)
 
     return each_site(
         files, refs, runner, check, lambda name, error: ended(Checked(name, error=error), observer)
