@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from ivn_provision.errors import IvnError, StateError, UsageProblem
 from ivn_provision.plan.limits import check_limits
+from ivn_provision.plan.plan import SitePlan
 from ivn_provision.plan.select import unmatched
-from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.events import Observer, begun, ended
 from ivn_provision.run.guards import Guards
 from ivn_provision.run.journal import Journal
 from ivn_provision.run.outcomes import SiteOutcome
@@ -29,13 +30,17 @@ def plan_sites(sites: Sequence[Site], opener: Opener, observer: Observer) -> tup
     def plan(site: Site) -> SiteOutcome:
         outcome = guarded(
             site.name,
-            lambda: SiteOutcome(site.name, plan=read_plan(site, opener, observer)),
+            lambda: SiteOutcome(site.name, plan=_read(site, opener, observer)),
             lambda error: SiteOutcome(site.name, error=error),
         )
-        _told(outcome, observer)
-        return outcome
+        return ended(outcome, observer)
 
     return side_by_side(plan, sites, limits=opener.limits, network=lambda site: site.network)
+
+
+def _read(site: Site, opener: Opener, observer: Observer) -> SitePlan:
+    begun(site.name, observer)
+    return read_plan(site, opener, observer)
 
 
 def apply_sites(
@@ -95,8 +100,7 @@ def _applied(sites: Sequence[Site], apply: SiteApply, *, one_by_one: bool) -> tu
             name_place(outcome.error, each.site.name)
         if each.outcome is not None:
             _note_unwritten(apply.journal, outcome)
-        _told(outcome, apply.observer)
-        return outcome
+        return ended(outcome, apply.observer)
 
     if one_by_one:
         return tuple(write(each) for each in prepared)
@@ -143,11 +147,6 @@ def _note_unwritten(journal: Journal, outcome: SiteOutcome) -> None:
     error = outcome.error.summary if outcome.error else ""
     with suppress(StateError):
         journal.append("site_end", outcome.site, standing=standing, error=error)
-
-
-def _told(outcome: SiteOutcome, observer: Observer) -> None:
-    step = Step.FAILED if outcome.error else Step.FINISHED
-    observer.notify(Event(outcome.site, step, text=outcome.error.summary if outcome.error else ""))
 
 
 def _note_end(journal: Journal, outcomes: Sequence[SiteOutcome]) -> None:
