@@ -82,7 +82,7 @@ def opener(deadline: float, sites: Sequence[HasFile]) -> Opener:
     """Opens drivers with secrets from this process's environment, and attestations from beside the sites."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Opener(
-        secret=_resolve,
+        secret=resolve_secret,
         run_id=f"{stamp}-{secrets.token_hex(4)}",
         deadline_seconds=deadline,
         attestations=attestations_of(sites),
@@ -106,7 +106,7 @@ def layouts_of(sites: Sequence[HasFile]) -> Layouts | None:
     return found
 
 
-def _resolve(reference: SecretRef) -> Secret:
+def resolve_secret(reference: SecretRef) -> Secret:
     from ivn_provision.spec.secrets import resolve
 
     return resolve(reference, os.environ)

@@ -35,7 +35,7 @@ class Do(StrEnum):
     PAUSE = "pause"
 
 
-OF_WAVE = frozenset({Do.AUDIT, Do.REPORT, Do.NOTIFY, Do.PAUSE})
+OF_WAVE = frozenset({Do.REPORT, Do.NOTIFY, Do.PAUSE})
 """Steps that are done once for a wave; the others are done on each of its sites."""
 WRITES = frozenset({Do.APPLY, Do.ROLLBACK})
 
@@ -67,8 +67,8 @@ class Step:
     """One step. What a kind of step does not know is left empty. Times are in seconds.
 
     `targets` and `excludes` are globs of addresses, `whole` refuses a site of which a part is left to a person,
-    `revision` is where a rollback leads ("" for the state before the play). `url` and `required` are of a notify,
-    `file` of a report.
+    `revision` is where a rollback leads ("" for the state before the play). `url`, `ca` (a file, absolute) and
+    `required` are of a notify, `file` of a report.
     """
 
     do: Do
@@ -82,6 +82,7 @@ class Step:
     confirm_within: int = 0
     revision: str = ""
     url: str | SecretRef = ""
+    ca: str = ""
     required: bool = False
     deadline: int = 10
     file: str = ""

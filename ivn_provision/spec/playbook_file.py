@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -30,15 +31,17 @@ PLAYBOOK_CODES = {
 _EVERY = frozenset({"do", "name", "when"})
 _OPTIONS: Mapping[Do, frozenset[str]] = {
     Do.APPLY: frozenset({"targets", "excludes", "verify", "whole", "confirm_within"}),
+    Do.PLAN: frozenset({"targets", "excludes"}),
+    Do.DRIFT: frozenset({"targets", "excludes"}),
     Do.ROLLBACK: frozenset({"revision"}),
-    Do.NOTIFY: frozenset({"url", "required", "deadline", "message"}),
+    Do.NOTIFY: frozenset({"url", "ca", "required", "deadline", "message"}),
     Do.REPORT: frozenset({"file"}),
     Do.PAUSE: frozenset({"message"}),
 }
 _NEEDS: Mapping[Do, str] = {Do.NOTIFY: "url", Do.REPORT: "file", Do.PAUSE: "message"}
 _AT_THE_END = frozenset({Do.REPORT, Do.NOTIFY})
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-REPORTS = (".json", ".md", ".html")
+REPORTS = (".json", ".md")
 _LOOPBACK = ("127.", "localhost", "::1")
 
 
@@ -192,6 +195,9 @@ def _step(node: Node) -> Step:
         verify="verify" in options and options["verify"].value is True,
         whole="whole" in options and options["whole"].value is True,
         confirm_within=seconds(_text(options["confirm_within"])) if "confirm_within" in options else 0,
+        ca=os.path.join(os.path.dirname(os.path.abspath(node.source.path)), _text(options["ca"]))
+        if "ca" in options
+        else "",
         url=url if isinstance(url, SecretRef) else str(url),
         required="required" in options and options["required"].value is True,
         deadline=seconds(_text(options["deadline"])) if "deadline" in options else 10,

@@ -10,7 +10,8 @@ class Result:
     """What a step did on a site.
 
     `changed`: live is another now, by run `run`. `differs`: something is not as declared. `needs_person`: something
-    is left to a person. `back`: it was put back. `held`: the play had failed too often, and it was not begun.
+    is left to a person. `back`: it was put back, and `stuck`: that did not succeed. `held`: the play had failed too
+    often, and it was not begun. `applied`: an apply looked at it, whether there was something to change or not.
     """
 
     site: str
@@ -20,6 +21,8 @@ class Result:
     needs_person: bool = False
     back: bool = False
     held: bool = False
+    stuck: bool = False
+    applied: bool = False
     run: str = ""
     text: str = ""
 
@@ -35,6 +38,8 @@ class SiteStanding:
     needs_person: bool = False
     back: bool = False
     held: bool = False
+    stuck: bool = False
+    applied: bool = False
     begun: bool = False
     runs: tuple[str, ...] = ()
     text: str = ""
@@ -47,6 +52,8 @@ class SiteStanding:
     @property
     def word(self) -> str:
         """How it stands, in a word."""
+        if self.stuck:
+            return "failed, not put back"
         if self.failed:
             return "failed, put back" if self.back else "failed"
         if self.back:
@@ -66,9 +73,11 @@ def after(site: SiteStanding, result: Result) -> SiteStanding:
         site,
         begun=True,
         failed=site.failed or result.failed,
-        differs=site.differs or result.differs,
+        differs=result.differs or (site.differs and not result.applied),
         needs_person=site.needs_person or result.needs_person,
+        stuck=site.stuck or result.stuck,
+        applied=site.applied or result.applied,
         back=result.back or (site.back and not result.changed),
         runs=(*site.runs, result.run) if result.changed and result.run not in site.runs else site.runs,
-        text=result.text or site.text,
+        text=result.text or ("" if result.applied else site.text),
     )
