@@ -67,7 +67,7 @@ class Applying:
             sites,
             self.opener,
             self.observer,
-            attest=_whole if step.whole else None,
+            attest=as_a_whole if step.whole else None,
             guards=self._guards(task, step),
             ended=ended,
         )
@@ -156,7 +156,7 @@ def _made(count: int) -> str:
     return f"{count} change{'' if count == 1 else 's'} made and proven" if count else ""
 
 
-def _whole(site: Site, plan: SitePlan) -> SitePlan:
+def as_a_whole(site: Site, plan: SitePlan) -> SitePlan:
     """Refuses a site of which a part is left to a person: the tool's part alone would break it."""
     if plan.waiting and plan.workable:
         first = plan.waiting[0]

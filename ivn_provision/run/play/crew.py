@@ -66,7 +66,7 @@ class SiteCrew:
         """See task.Crew."""
         url = self.secret(step.url).reveal() if isinstance(step.url, SecretRef) else step.url
         words = str(step.url) if isinstance(step.url, SecretRef) else ""
-        Webhook(url, words, self.time, step.ca).post(
+        Webhook(url, words, self.time.sleep, step.ca).post(
             payload(outcome, at, step, self.time.now()), key=f"{self.play}/{at}", seconds=step.deadline
         )
 
@@ -87,10 +87,7 @@ class SiteCrew:
     def _work_of(self, task: Task) -> Work:
         opener, step = self.opener(), task.step
         if task.what in {Do.ROLLBACK, Back.BACK}:
-            revision = step.revision if step is not None else self.playbook.back_to
-            return GoingBack(
-                self.opener, self.observer, self._guards(), task.runs or {}, revision, failed=step is None
-            ).site
+            return self._way_back(task).site
         works: Mapping[Do | Gate | Back, Work] = {
             Do.VALIDATE: lambda site: Result(site.name),
             Do.CHECK: lambda site: self._check(site, opener),
@@ -103,6 +100,23 @@ class SiteCrew:
             Do.AUDIT: lambda site: audited(site, opener, self.observer),
         }
         return works[task.what]
+
+    def _way_back(self, task: Task) -> GoingBack:
+        return GoingBack(
+            self.opener,
+            self.observer,
+            self._guards(),
+            task.runs or {},
+            task.step.revision if task.step is not None else self.playbook.back_to,
+            failed=task.step is None,
+            whole=any(step.whole for step in self.playbook.steps),
+            targets=self._targets(),
+        )
+
+    def _targets(self) -> tuple[str, ...]:
+        """What the playbook applies, () for everything."""
+        applies = [step.targets for step in self.playbook.steps if step.do is Do.APPLY]
+        return tuple(dict.fromkeys(each for one in applies for each in one)) if all(applies) else ()
 
     def _each(self, task: Task, work: Work) -> None:
         def whole(ref: SiteRef) -> Result | None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from ivn_provision.errors import Interrupted, IvnError, PersonNeeded
 from ivn_provision.plan.limits import KINDS
+from ivn_provision.plan.select import chooser
 from ivn_provision.run.engine import apply_sites
 from ivn_provision.run.events import Observer
 from ivn_provision.run.guards import Guards
+from ivn_provision.run.play.applying import as_a_whole
 from ivn_provision.run.play.standing import Result
 from ivn_provision.run.restoring import Lost
 from ivn_provision.run.rollback import Goal, goal_of_revision, goal_of_run, way_to
@@ -25,7 +27,8 @@ _NO_LIMIT = dict.fromkeys(KINDS, 10**9)
 class GoingBack:
     """`runs` of a site are those by which the play has changed it. `revision` is "" for the state before them.
 
-    `failed`: it goes back because the play failed, not because a step says so.
+    Of a play that applies only `targets` only these go back. `failed`: it goes back because the play failed, not because a step says so. `whole`: what was changed as a whole goes
+    back as a whole, after what a person has to put back.
     """
 
     opener: Callable[[], Opener]
@@ -34,6 +37,8 @@ class GoingBack:
     runs: Mapping[str, tuple[str, ...]]
     revision: str
     failed: bool
+    whole: bool = False
+    targets: tuple[str, ...] = ()
 
     def site(self, site: Site) -> Result:
         """Put it back, and prove it. A way back that fails is the site's result; raises Interrupted."""
@@ -52,14 +57,18 @@ class GoingBack:
         opener = self.opener()
         way = way_to(goal, site, opener, self.observer, self.guards.state)
         opener.desired = way.desired
-        guards = replace(self.guards, command=f"rollback {goal.asked}", raised=_NO_LIMIT)
-        (outcome,) = apply_sites([site], opener, self.observer, guards=guards)
+        guards = replace(
+            self.guards, command=f"rollback {goal.asked}", raised=_NO_LIMIT, targets=self.targets
+        )
+        attest = as_a_whole if self.whole else None
+        (outcome,) = apply_sites([site], opener, self.observer, attest=attest, guards=guards)
         error = outcome.error
         if isinstance(error, Interrupted):
             raise error
-        if error is not None and type(error) is not PersonNeeded:
+        if error is not None and (type(error) is not PersonNeeded or outcome.proof is None):
             return self._stuck(site, error.summary)
-        by_hand = [each for each in way.lost if each.is_for_a_person]
+        is_ours = chooser(self.targets, ())
+        by_hand = [each for each in way.lost if each.is_for_a_person and is_ours(each.address)]
         text = _by_hand(by_hand) if by_hand else (error.summary if error else "")
         return Result(site.name, back=True, needs_person=bool(text), run=outcome.run, text=text)
 
