@@ -136,7 +136,8 @@ def _begin(
         state_folder(), play, utc_now, read, waves,
         fleet=str(options.folder), who=owner(), command="play", revision=revision, dirty=dirty,
     )  # fmt: skip
-    return _play(read, waves, files, memory, options)
+    with closing(memory):
+        return _play(read, waves, files, memory, options)
 
 
 def _resume(play: str, file: Path | None, given: dict[str, str], options: _Options) -> int:
@@ -145,15 +146,16 @@ def _resume(play: str, file: Path | None, given: dict[str, str], options: _Optio
     from ivn_provision.run.play.starting import reopen, same_waves
 
     begun, memory = reopen(state_folder(), play, utc_now)
-    values = {name: str(value) for name, value in begun.variables.items()}
-    if any(values.get(name) != value for name, value in given.items()):
-        raise UsageProblem("the variables of a play do not change", next_step="Leave --var away.")
-    if file is not None and Path(begun.file).resolve() != file.resolve():
-        raise UsageProblem(f"play {begun.play} is of {begun.file}", next_step="Leave FILE away.")
-    options = replace(options, folder=Path(begun.folder))
-    read = read_playbook(begun.file, values, begun.play)
-    files = fleet_files(Choice(options.folder))
-    return _play(read, same_waves(files, read, begun), files, memory, options)
+    with closing(memory):
+        values = {name: str(value) for name, value in begun.variables.items()}
+        if any(values.get(name) != value for name, value in given.items()):
+            raise UsageProblem("the variables of a play do not change", next_step="Leave --var away.")
+        if file is not None and Path(begun.file).resolve() != file.resolve():
+            raise UsageProblem(f"play {begun.play} is of {begun.file}", next_step="Leave FILE away.")
+        options = replace(options, folder=Path(begun.folder))
+        read = read_playbook(begun.file, values, begun.play)
+        files = fleet_files(Choice(options.folder))
+        return _play(read, same_waves(files, read, begun), files, memory, options)
 
 
 def _show_check(read: ReadPlaybook, waves: Waves, files: FleetFiles, options: _Options) -> int:
@@ -180,7 +182,7 @@ def _play(read: ReadPlaybook, waves: Waves, files: FleetFiles, memory: Memory, o
 
     refs = [ref for wave in waves for ref in wave]
     clock = Time(lambda: datetime.now(UTC), time.sleep)
-    with closing(memory), interrupts() as stop, progress(len(refs), live=False) as observer:
+    with interrupts() as stop, progress(len(refs), live=False) as observer:
         crew = SiteCrew(
             playbook=read.playbook,
             play=memory.play,

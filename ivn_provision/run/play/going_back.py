@@ -61,7 +61,7 @@ class GoingBack:
             self.guards, command=f"rollback {goal.asked}", raised=_NO_LIMIT, targets=self.targets
         )
         attest = as_a_whole if self.whole else None
-        (outcome,) = apply_sites([site], opener, self.observer, attest=attest, guards=guards)
+        (outcome,) = apply_sites([way.site], opener, self.observer, attest=attest, guards=guards)
         error = outcome.error
         if isinstance(error, Interrupted):
             raise error

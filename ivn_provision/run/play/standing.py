@@ -74,7 +74,7 @@ def after(site: SiteStanding, result: Result) -> SiteStanding:
         begun=True,
         failed=site.failed or result.failed,
         differs=result.differs or (site.differs and not result.applied),
-        needs_person=site.needs_person or result.needs_person,
+        needs_person=result.needs_person or (site.needs_person and not result.applied),
         stuck=site.stuck or result.stuck,
         applied=site.applied or result.applied,
         back=result.back or (site.back and not result.changed),
