@@ -28,8 +28,8 @@ PLAYBOOK_CODES = {
     "PLB005": "a step where it cannot be",
     "PLB006": "a value that a step cannot take",
 }
-_EVERY = frozenset({"do", "name", "when"})
-_OPTIONS: Mapping[Do, frozenset[str]] = {
+EVERY_STEP = frozenset({"do", "name", "when"})
+OPTIONS: Mapping[Do, frozenset[str]] = {
     Do.APPLY: frozenset({"targets", "excludes", "verify", "whole", "confirm_within"}),
     Do.PLAN: frozenset({"targets", "excludes"}),
     Do.DRIFT: frozenset({"targets", "excludes"}),
@@ -112,7 +112,7 @@ def _unfit_step(node: Node, *, at_the_end: bool) -> Iterator[Diagnostic]:
     assert isinstance(node.value, dict)
     options = node.value
     do = Do(_text(options["do"]))
-    allowed = _EVERY | _OPTIONS.get(do, frozenset())
+    allowed = EVERY_STEP | OPTIONS.get(do, frozenset())
     if at_the_end and do not in _AT_THE_END:
         yield _wrong(
             "PLB005", f"`{do}` cannot stand in `finally`", options["do"], "Only report and notify can."

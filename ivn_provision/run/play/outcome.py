@@ -48,11 +48,14 @@ class PlayOutcome:
 
     @property
     def exit_code(self) -> int:
-        """130 interrupted, 1 stopped by an error, 3 sites failed, 4 a person is needed, 2 differences, 0 done."""
+        """130 interrupted, 1 stopped by an error, 3 sites failed, 4 it waits for a person, 2 differences, 4 something
+        is left to a person, 0 done."""
         if self.error is not None and self.standing is not Standing.PAUSED:
             return self.error.exit_code
         if self.failed:
             return 3
-        if self.standing is Standing.PAUSED or any(each.needs_person for each in self.sites):
+        if self.standing is Standing.PAUSED:
             return 4
-        return 2 if any(each.differs and not each.is_changed for each in self.sites) else 0
+        if any(each.differs and not each.applied for each in self.sites):
+            return 2
+        return 4 if any(each.needs_person for each in self.sites) else 0
