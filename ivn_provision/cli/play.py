@@ -187,7 +187,7 @@ def _play(read: ReadPlaybook, waves: Waves, files: FleetFiles, memory: Memory, o
             playbook=read.playbook,
             play=memory.play,
             files=files,
-            runner=Threads(),
+            runner=Threads(network=files.network),
             opener=_openers(options, refs),
             guards=guards_of(refs, command="play", stopping=stop.stopping),
             observer=observer,

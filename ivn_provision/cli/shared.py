@@ -28,6 +28,7 @@ from ivn_provision.spec.site import Site
 
 if TYPE_CHECKING:
     from ivn_provision.drivers.xprotect_e.layout_set import Layouts
+    from ivn_provision.model.desired import Desired
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -78,8 +79,11 @@ def echo(text: str, *, err: bool = False) -> None:
     click.echo(shown, err=err, color=paint(err=err).on or None)
 
 
-def opener(deadline: float, sites: Sequence[HasFile]) -> Opener:
-    """Opens drivers with secrets from this process's environment, and attestations from beside the sites."""
+def opener(deadline: float, sites: Sequence[HasFile], *, listed: bool = False) -> Opener:
+    """Opens drivers with secrets from this process's environment, and attestations from beside the sites.
+
+    `listed`: many sites of a portal may be read together. Only for what reads each site once and writes none.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Opener(
         secret=resolve_secret,
@@ -87,6 +91,7 @@ def opener(deadline: float, sites: Sequence[HasFile]) -> Opener:
         deadline_seconds=deadline,
         attestations=attestations_of(sites),
         layouts=layouts_of(sites),
+        listed=len(sites) if listed else 0,
     )
 
 
@@ -107,6 +112,7 @@ def layouts_of(sites: Sequence[HasFile]) -> Layouts | None:
 
 
 def resolve_secret(reference: SecretRef) -> Secret:
+    """From this process's environment."""
     from ivn_provision.spec.secrets import resolve
 
     return resolve(reference, os.environ)
@@ -142,6 +148,14 @@ class Compared:
         return exit_code(self.outcomes) or int(any(each.is_error for each in self.problems))
 
 
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What a comparison is made with beside the files. `desired`: what the sites shall be instead, None for them."""
+
+    more: Callable[[Site, SitePlan], SitePlan]
+    desired: Callable[[Site], Desired] | None = None
+
+
 def compare(
     choice: Choice,
     deadline: float,
@@ -149,11 +163,12 @@ def compare(
     targets: Sequence[str] = (),
     excludes: Sequence[str] = (),
     whole: bool = False,
+    against: Against | None = None,
 ) -> Compared:
     """Read the sites with drivers that cannot write, and compare; of that what the globs choose.
 
-    With `whole` the plans and the sites are kept as they are; else what a report shows. Raises UsageProblem for a
-    glob that names nothing.
+    With `whole` the plans and the sites are kept as they are; else what a report shows. `against` says more of each
+    plan before that, without reading more. Raises UsageProblem for a glob that names nothing.
     """
     from ivn_provision.cli.progress import progress
     from ivn_provision.plan.plan_json import to_json
@@ -166,12 +181,17 @@ def compare(
     sites: dict[str, Site] = {}
 
     def keep(site: Site, plan: SitePlan) -> SitePlan:
+        plan = against.more(site, plan) if against else plan
         if whole:
             sites[site.name] = site
         return plan if whole else as_shown(plan)
 
+    opened = opener(deadline, refs, listed=True)
+    if against and against.desired:
+        opened.desired = against.desired
     with progress(len(refs)) as observer:
-        outcomes = plan_fleet(files, refs, opener(deadline, refs), observer, runner=Threads(), keep=keep)
+        runner = Threads(limits=opened.limits, network=files.network)
+        outcomes = plan_fleet(files, refs, opened, observer, runner=runner, keep=keep)
     found = tuple(each.plan for each in outcomes if each.plan is not None)
     is_whole = len(found) == len(outcomes)
     if is_whole and (missing := unmatched(found, (*targets, *excludes))):

@@ -17,6 +17,7 @@ from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.resource import Address, Value
 from ivn_provision.plan.plan import (
     Action,
+    Cause,
     Change,
     FieldChange,
     Foreign,
@@ -149,6 +150,7 @@ def _change(change: Change) -> dict[str, Any]:
         "reason": change.reason,
         "digest": change.digest,
         "declared_at": _dump_place(change.declared_at),
+        **_dump_cause(change.cause),
         "fields": [
             {
                 "name": each.name,
@@ -156,10 +158,16 @@ def _change(change: Change) -> dict[str, Any]:
                 "after": dump(each.after),
                 "forces_replacement": each.forces_replacement,
                 "reason": each.reason,
+                **_dump_cause(each.cause),
             }
             for each in change.fields
         ],
     }
+
+
+def _dump_cause(cause: Cause) -> dict[str, str]:
+    """Only of a three-way comparison."""
+    return {"cause": cause.value} if cause else {}
 
 
 def from_json(data: object) -> tuple[SitePlan, ...]:
@@ -256,6 +264,7 @@ def _read_change(change: Node) -> Change:
         blocked_by=None if blocked_by.is_null else _address(blocked_by),
         title=change["title"].text(),
         reason=change["reason"].text(),
+        cause=_cause(change),
     )
 
 
@@ -266,7 +275,16 @@ def _read_field(each: Node) -> FieldChange:
         _value(each["after"]),
         forces_replacement=each["forces_replacement"].flag(),
         reason=each["reason"].text(),
+        cause=_cause(each),
     )
+
+
+def _cause(node: Node) -> Cause:
+    found = node.find("cause")
+    if found is None:
+        return Cause.UNKNOWN
+    name = found.text()
+    return Cause(name) if name in set(Cause) else found.wrong("is not a cause of a difference")
 
 
 def _action(node: Node) -> Action:

@@ -18,7 +18,7 @@ GROUPS = "groups"
 LAYOUTS = "layouts"
 ATTESTATIONS = "attestations"
 _OTHER_FOLDERS = frozenset({GROUPS, LAYOUTS, ATTESTATIONS})
-_NOT_SITES = frozenset({FLEET_FILE, "waivers.yml"})
+NOT_SITES = frozenset({FLEET_FILE, "waivers.yml"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _walk(folder: str, root: str, found: list[Diagnostic]) -> Iterator[tuple[str
             if not name.startswith(".") and not (name in _OTHER_FOLDERS and here == its_root)
         )
         for name in files:
-            if name.startswith(".") or name in _NOT_SITES:
+            if name.startswith(".") or name in NOT_SITES:
                 continue
             path = _join(here, name)
             if name.endswith(".yml"):

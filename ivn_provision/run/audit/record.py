@@ -10,6 +10,21 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ivn_provision.diagnostics import Place
+from ivn_provision.plan.plan import Cause
+
+__all__ = [
+    "Audit",
+    "Cause",
+    "FieldDiff",
+    "Finding",
+    "FindingKind",
+    "Level",
+    "Moment",
+    "SiteAudit",
+    "SiteState",
+    "Trouble",
+    "Waived",
+]
 
 
 class SiteState(StrEnum):
@@ -42,15 +57,6 @@ class Level(StrEnum):
     ERROR = "error"
     WARNING = "warning"
     NOTE = "note"
-
-
-class Cause(StrEnum):
-    """Three-way: of a revision that was live, the files now, and live. UNKNOWN without such a revision."""
-
-    BY_HAND = "by hand"
-    NOT_APPLIED = "not applied"
-    BOTH = "both"
-    UNKNOWN = ""
 
 
 @dataclass(frozen=True, slots=True)
