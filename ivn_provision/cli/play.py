@@ -25,7 +25,7 @@ from ivn_provision.cli.shared import (
     show_errors,
     write_text,
 )
-from ivn_provision.errors import UsageProblem
+from ivn_provision.errors import IvnError, UsageProblem
 
 if TYPE_CHECKING:
     from ivn_provision.cli.interrupts import Interrupts
@@ -259,6 +259,11 @@ def _write_report(file: str, outcome: PlayOutcome) -> None:
         json.dumps(play_document(outcome), indent=2) + "\n" if file.endswith(".json") else markdown(outcome)
     )
     path = Path(file)
-    if path.parent != Path():
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IvnError(
+            f"cannot make the folder {path.parent}: {error.strerror}",
+            next_step="Choose another file or folder.",
+        ) from error
     write_text(path, text)

@@ -171,3 +171,11 @@ def test_a_webhook_that_is_a_secret_is_named_by_its_reference_only(
         == "notify: !secret env:PLAY_HOOK did not take the notice (HTTP 400)"
     )
     assert "hunter2" not in refused.out + refused.err
+
+
+def test_a_report_that_cannot_be_written_is_a_warning(plays: Plays) -> None:
+    (plays.folder / "out").write_text("a file", "utf-8")
+    plays.write("playbook: tell\nsteps:\n  - do: validate\n  - {do: report, file: out/play.md}\n")
+    ran = plays.play("playbook.yml")
+    assert ran.code == 0
+    assert document(ran)["notes"][0]["text"].startswith("report: cannot make the folder out")
