@@ -153,7 +153,8 @@ class Moment:
 @dataclass(frozen=True, slots=True)
 class Audit:
     """All of it. `fleet` is the folder, `selection` what was chosen of it; `sites` worst first. `trend` is oldest
-    first and ends with this audit. `unused_waivers` are globs of waivers that excused nothing here."""
+    first and ends with this audit. `unused_waivers` are globs of waivers that excused nothing here. `notes` are about
+    the audit itself: what of it could not be kept, or be compared with."""
 
     at: str
     seconds: float
@@ -165,6 +166,7 @@ class Audit:
     base: str = ""
     trend: tuple[Moment, ...] = ()
     unused_waivers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def count(self, state: SiteState) -> int:
         """Sites in a state."""
