@@ -29,7 +29,10 @@ from ivn_provision.errors import IvnError, UsageProblem
 
 if TYPE_CHECKING:
     from ivn_provision.cli.interrupts import Interrupts
+    from ivn_provision.run.audit.record import Audit
+    from ivn_provision.run.events import Observer
     from ivn_provision.run.fleet.loading import FleetFiles
+    from ivn_provision.run.fleet.refs import SiteRef
     from ivn_provision.run.play.memory import Memory
     from ivn_provision.run.play.outcome import PlayOutcome
     from ivn_provision.run.play.reading import ReadPlaybook
@@ -195,6 +198,8 @@ def _play(read: ReadPlaybook, waves: Waves, files: FleetFiles, memory: Memory, o
             secret=resolve_secret,
             report_file=_write_report,
             ask=_asker(options, stop),
+            audit=_auditor(options, files),
+            audit_file=_write_audit,
         )
         outcome = Play(
             read, waves, memory, crew, clock, _teller(len(waves)), stop.stopping,
@@ -209,13 +214,9 @@ def _play(read: ReadPlaybook, waves: Waves, files: FleetFiles, memory: Memory, o
     return outcome.exit_code
 
 
-def _openers(options: _Options, refs: Sequence[object]) -> Callable[[], Opener]:
-    from ivn_provision.run.fleet.refs import SiteRef
-
-    known = [ref for ref in refs if isinstance(ref, SiteRef)]
-
+def _openers(options: _Options, refs: Sequence[SiteRef]) -> Callable[[], Opener]:
     def made() -> Opener:
-        opened = opener(options.deadline, known)
+        opened = opener(options.deadline, refs)
         opened.file_edits = options.file_edits
         return opened
 
@@ -258,7 +259,28 @@ def _write_report(file: str, outcome: PlayOutcome) -> None:
     text = (
         json.dumps(play_document(outcome), indent=2) + "\n" if file.endswith(".json") else markdown(outcome)
     )
+    _write(Path(file), text)
+
+
+def _auditor(options: _Options, files: FleetFiles) -> Callable[[Sequence[SiteRef], Opener, Observer], Audit]:
+    def audit(refs: Sequence[SiteRef], opened: Opener, observer: Observer) -> Audit:
+        from ivn_provision.cli.audit import audit_of
+
+        names = () if len(refs) == len(files.refs) else tuple(ref.name for ref in refs)
+        return audit_of(Choice(options.folder, names), files, refs, opened, observer)
+
+    return audit
+
+
+def _write_audit(file: str, audit: Audit) -> None:
+    from ivn_provision.cli.audit import form_of, rendered
+
     path = Path(file)
+    _write(path, rendered(audit, form_of(path)))
+
+
+def _write(path: Path, text: str) -> None:
+    """With the folder that it is in. Raises IvnError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

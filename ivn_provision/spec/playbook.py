@@ -40,6 +40,13 @@ OF_WAVE = frozenset({Do.REPORT, Do.NOTIFY, Do.PAUSE})
 WRITES = frozenset({Do.APPLY, Do.ROLLBACK})
 
 
+class Of(StrEnum):
+    """What a report is about."""
+
+    PLAY = "play"
+    AUDIT = "audit"
+
+
 class Gate(StrEnum):
     """What every site of a wave must pass before the next wave begins."""
 
@@ -68,7 +75,7 @@ class Step:
 
     `targets` and `excludes` are globs of addresses, `whole` refuses a site of which a part is left to a person,
     `revision` is where a rollback leads ("" for the state before the play). `url`, `ca` (a file, absolute) and
-    `required` are of a notify, `file` of a report.
+    `required` are of a notify, `file` and `of` of a report.
     """
 
     do: Do
@@ -86,6 +93,7 @@ class Step:
     required: bool = False
     deadline: int = 10
     file: str = ""
+    of: Of = Of.PLAY
     message: str = ""
 
     @property

@@ -13,7 +13,7 @@ from ivn_provision.secret import SecretRef
 from ivn_provision.spec import schema_check
 from ivn_provision.spec.levels import parse_map
 from ivn_provision.spec.nodes import Node
-from ivn_provision.spec.playbook import ALL, Do, Gate, OnFailure, Playbook, Size, Step, Variable
+from ivn_provision.spec.playbook import ALL, Do, Gate, Of, OnFailure, Playbook, Size, Step, Variable
 from ivn_provision.spec.playbook_data import PlaybookData
 from ivn_provision.spec.playbook_vars import BUILT_IN, in_force, substituted
 from ivn_provision.spec.source import Source, read_bytes
@@ -35,13 +35,14 @@ OPTIONS: Mapping[Do, frozenset[str]] = {
     Do.DRIFT: frozenset({"targets", "excludes"}),
     Do.ROLLBACK: frozenset({"revision"}),
     Do.NOTIFY: frozenset({"url", "ca", "required", "deadline", "message"}),
-    Do.REPORT: frozenset({"file"}),
+    Do.REPORT: frozenset({"file", "of"}),
     Do.PAUSE: frozenset({"message"}),
 }
 _NEEDS: Mapping[Do, str] = {Do.NOTIFY: "url", Do.REPORT: "file", Do.PAUSE: "message"}
 _AT_THE_END = frozenset({Do.REPORT, Do.NOTIFY})
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 REPORTS = (".json", ".md")
+AUDIT_REPORTS = (".html", ".json", ".sarif", ".xml", ".md", ".csv")
 _LOOPBACK = ("127.", "localhost", "::1")
 
 
@@ -133,8 +134,9 @@ def _unfit_values(options: Mapping[str, Node]) -> Iterator[Diagnostic]:
         yield _wrong(
             "PLB006", "`url` is not the address of a server that can be trusted", options["url"], hint
         )
-    if "file" in options and not _text(options["file"]).endswith(REPORTS):
-        hint = f"Its ending says the format: {listing(list(REPORTS))}."
+    reports = AUDIT_REPORTS if "of" in options and options["of"].value == Of.AUDIT else REPORTS
+    if "file" in options and not _text(options["file"]).endswith(reports):
+        hint = f"Its ending says the format: {listing(list(reports))}."
         yield _wrong("PLB006", "`file` is no report that can be written", options["file"], hint)
     for key, low, high in (("confirm_within", 60, 86400), ("deadline", 1, 300)):
         if key in options and not low <= seconds(_text(options[key])) <= high:
@@ -198,6 +200,7 @@ def _step(node: Node) -> Step:
         ca=os.path.join(os.path.dirname(os.path.abspath(node.source.path)), _text(options["ca"]))
         if "ca" in options
         else "",
+        of=Of(_text(options["of"])) if "of" in options else Of.PLAY,
         url=url if isinstance(url, SecretRef) else str(url),
         required="required" in options and options["required"].value is True,
         deadline=seconds(_text(options["deadline"])) if "deadline" in options else 10,

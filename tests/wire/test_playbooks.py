@@ -120,7 +120,9 @@ def test_the_nightly_audit_tells_what_it_found_and_writes_nothing(
         {"different": 1, "failed": 1},
     ]
     assert "camera/10" in server.bodies[1]["different"][0]["text"]
-    assert (applied.folder / "reports" / "nightly.md").exists()
+    page = (applied.folder / "reports" / "nightly.html").read_text("utf-8")
+    assert "<html" in page
+    assert "camera/10" in page
     assert (applied.folder / "out" / "nightly.json").exists()
     assert applied.world.lab.portal.counters.writes == before
 

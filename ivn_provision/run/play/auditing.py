@@ -1,22 +1,26 @@
-"""The audit of a site within a play: is it as declared, and does every check pass? Cannot write.
-
-The one place that says what `audit` means to a playbook.
-"""
+"""What an audit means for the sites of a play."""
 
 from __future__ import annotations
 
-from ivn_provision.run.checking import check_site
-from ivn_provision.run.events import Observer
+from ivn_provision.run.audit.record import Level, SiteAudit, SiteState
 from ivn_provision.run.play.standing import Result
-from ivn_provision.run.play.words import differences, failing
-from ivn_provision.run.site_plans import read_plan
-from ivn_provision.run.targets import Opener
-from ivn_provision.spec.site import Site
+
+_NOT_LOOKED_AT = frozenset({SiteState.UNREACHABLE, SiteState.ERROR, SiteState.INVALID})
+_DIFFERENT = frozenset({SiteState.DRIFT, SiteState.FAILING})
 
 
-def audited(site: Site, opener: Opener, observer: Observer) -> Result:
-    """A finding is a difference, not a failure: an audit that finds something has done its work. Raises IvnError."""
-    plan = read_plan(site, opener, observer)
-    found = [differences(plan), failing(check_site(site, opener, observer).results)]
-    text = "; ".join(each for each in found if each)
-    return Result(site.name, differs=bool(text), needs_person=bool(plan.open), text=text)
+def result_of_audit(audit: SiteAudit) -> Result:
+    """A site that could not be looked at has failed. A finding is none: an audit that finds something did its work."""
+    if audit.state in _NOT_LOOKED_AT:
+        return Result(
+            audit.site, failed=True, text=audit.trouble[0].summary if audit.trouble else audit.state
+        )
+    counted = [each for each in audit.findings if not each.excused and each.level is not Level.NOTE]
+    more = f" and {len(counted) - 1} more" if len(counted) > 1 else ""
+    text = f"{counted[0].what} {counted[0].address}".strip() + more if counted else ""
+    return Result(
+        audit.site,
+        differs=audit.state in _DIFFERENT,
+        needs_person=audit.state is SiteState.OPEN,
+        text=text,
+    )

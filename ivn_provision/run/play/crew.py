@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from ivn_provision.errors import Interrupted, IvnError, NotBegun, PersonNeeded
+from ivn_provision.errors import Interrupted, IvnError, NotBegun, PersonNeeded, StateError
 from ivn_provision.plan.select import select
+from ivn_provision.run.audit.record import Audit
 from ivn_provision.run.checking import check_site
 from ivn_provision.run.events import Observer
 from ivn_provision.run.fleet.loading import FleetFiles
@@ -14,7 +15,7 @@ from ivn_provision.run.fleet.refs import SiteRef
 from ivn_provision.run.fleet.runners import Runner
 from ivn_provision.run.guards import Guards
 from ivn_provision.run.play.applying import Applying
-from ivn_provision.run.play.auditing import audited
+from ivn_provision.run.play.auditing import result_of_audit
 from ivn_provision.run.play.going_back import GoingBack
 from ivn_provision.run.play.outcome import PlayOutcome
 from ivn_provision.run.play.standing import Result
@@ -27,7 +28,7 @@ from ivn_provision.run.targets import Opener
 from ivn_provision.run.verifying import Verifying
 from ivn_provision.run.watching import Time
 from ivn_provision.secret import Secret, SecretRef
-from ivn_provision.spec.playbook import Do, Gate, Playbook, Step
+from ivn_provision.spec.playbook import Do, Gate, Of, Playbook, Step
 from ivn_provision.spec.site import Site
 from ivn_provision.transports.webhook import Webhook
 
@@ -39,7 +40,8 @@ Work = Callable[[Site], Result]
 class SiteCrew:
     """`opener` makes one for each piece of work, with a run's name of its own. `guards` are those of the command.
 
-    `report` writes a file, `ask` asks a person and gives who approved ("" for nobody); both belong to the command.
+    `report_file` and `audit_file` write files, `ask` asks a person and gives who approved ("" for nobody), `audit`
+    makes an audit: they belong to the command.
     """
 
     playbook: Playbook
@@ -53,14 +55,24 @@ class SiteCrew:
     secret: Callable[[SecretRef], Secret]
     report_file: Callable[[str, PlayOutcome], None]
     ask: Callable[[str], str]
+    audit: Callable[[Sequence[SiteRef], Opener, Observer], Audit]
+    audit_file: Callable[[str, Audit], None]
+    _audited: Audit | None = field(default=None, init=False)
 
     def work(self, task: Task) -> None:
         """See task.Crew."""
         if task.what is Do.APPLY:
             assert task.step is not None
             Applying(self.files, self.opener(), self.observer, self._guards(), self.time).go(task, task.step)
+        elif task.what is Do.AUDIT:
+            self._audit(task)
         else:
             self._each(task, self._work_of(task))
+
+    def _audit(self, task: Task) -> None:
+        self._audited = self.audit(task.sites, self.opener(), self.observer)
+        for each in self._audited.sites:
+            task.keep(result_of_audit(each))
 
     def notify(self, step: Step, at: str, outcome: PlayOutcome) -> None:
         """See task.Crew."""
@@ -72,7 +84,15 @@ class SiteCrew:
 
     def report(self, step: Step, outcome: PlayOutcome) -> None:
         """See task.Crew."""
-        self.report_file(step.file, outcome)
+        if step.of is Of.PLAY:
+            self.report_file(step.file, outcome)
+        elif self._audited is not None:
+            self.audit_file(step.file, self._audited)
+        else:
+            raise StateError(
+                f"{step.file}: there is no audit to report",
+                next_step="an audit that was made before a play was resumed is not kept; see `ivn-provision audit`",
+            )
 
     def approve(self, step: Step, outcome: PlayOutcome) -> str:
         """See task.Crew."""
@@ -97,7 +117,6 @@ class SiteCrew:
             Gate.PROOF: lambda site: self._proof(site, opener),
             Do.VERIFY: lambda site: self._verify(site, opener),
             Gate.ACCEPTANCE: lambda site: self._verify(site, opener),
-            Do.AUDIT: lambda site: audited(site, opener, self.observer),
         }
         return works[task.what]
 
