@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ivn_provision.cli.basing import base_option, bases_of
 from ivn_provision.cli.choosing import Choice, choose_sites, fleet_files, refs_of
 from ivn_provision.cli.shared import deadline_option, echo, opener, paint, render_diagnostics, write_text
 from ivn_provision.errors import UsageProblem
@@ -69,6 +71,7 @@ SUFFIXES: Mapping[str, str] = {
     help="Where earlier audits are kept.  [default: .ivn/audits]",
 )
 @click.option("--no-history", is_flag=True, help="Do not look at earlier audits, and do not keep this one.")
+@base_option
 @deadline_option
 def command(
     *,
@@ -78,12 +81,14 @@ def command(
     waivers_path: Path | None,
     history_folder: Path | None,
     no_history: bool,
+    base: str | None,
     deadline: float,
 ) -> None:
     """Audit SITEs (default: all): drift, checks and what is not confirmed, less what is waived. Cannot write.
 
     Exit 0: as declared, or every difference is waived. 2: drift, or a check failed. 4: neither, but something that
-    reading does not show is not confirmed. 1: a site could not be read, or its file has errors.
+    reading does not show is not confirmed. 1: a site could not be read, or its file has errors. With --base what is
+    not applied yet is no drift.
     """
     from ivn_provision.cli.guarding import utc_now
     from ivn_provision.cli.progress import progress
@@ -94,17 +99,21 @@ def command(
     files = fleet_files(choice)
     refs = refs_of(choice, files)
     history = _history(choice, history_folder, no_history=no_history)
-    about = _about(choice, refs, _waivers(refs, waivers_path, utc_now().date()))
-    with progress(len(refs)) as observer:
+    about = _about(choice, refs, base or "", _waivers(refs, waivers_path, utc_now().date()))
+    opened = opener(deadline, refs, listed=True)
+    with ExitStack() as stack:
+        bases = stack.enter_context(bases_of(choice, base)) if base is not None else None
+        observer = stack.enter_context(progress(len(refs)))
         audit = audit_fleet(
             refs,
             files.load,
-            opener(deadline, refs),
-            runner=Threads(network=files.network),
+            opened,
+            runner=Threads(limits=opened.limits, network=files.network),
             about=about,
             history=history,
             observer=observer,
             clock=utc_now,
+            caused=bases.caused if bases else None,
         )
     for path, kind in forms.items():
         write_text(path, rendered(audit, kind))
@@ -165,13 +174,15 @@ def exit_code(audit: Audit) -> int:
     return next((code for code in (1, 2, 4) if code in found), 0)
 
 
-def _about(choice: Choice, refs: Sequence[SiteRef], waivers: Mapping[str, Sequence[Waiver]]) -> About:
+def _about(
+    choice: Choice, refs: Sequence[SiteRef], base: str, waivers: Mapping[str, Sequence[Waiver]]
+) -> About:
     from ivn_provision.run.audit.auditing import About
     from ivn_provision.run.revision import revision_of
 
     folder = Path(refs[0].path).parent if refs else choice.folder
     revision, dirty = revision_of(folder)
-    return About(str(choice.folder), choice.text(), revision, dirty=dirty, waivers=waivers)
+    return About(str(choice.folder), choice.text(), revision, dirty=dirty, base=base, waivers=waivers)
 
 
 def _waivers(refs: Sequence[SiteRef], given: Path | None, today: date) -> Mapping[str, Sequence[Waiver]]:

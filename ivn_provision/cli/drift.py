@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import click
 
+from ivn_provision.cli.basing import base_option, bases_of
 from ivn_provision.cli.choosing import Choice
 from ivn_provision.cli.shared import Against, Compared, compare, report, site_options
 from ivn_provision.errors import UsageProblem
@@ -14,12 +15,7 @@ from ivn_provision.errors import UsageProblem
 
 @click.command("drift")
 @site_options
-@click.option(
-    "--base",
-    metavar="REV",
-    help="The git revision that was live, or `applied` for that of each site's last apply: tells apart what was "
-    "changed by hand from what is not applied yet.",
-)
+@base_option
 @click.option("--head", metavar="REV", help="With --base: compare with this revision instead of the files.")
 def command(*, choice: Choice, form: str, deadline: float, base: str | None, head: str | None) -> None:
     """Find where SITEs (default: all) differ from what is declared. Cannot write.
@@ -48,20 +44,11 @@ def _against(choice: Choice, base: str | None, head: str | None) -> Iterator[Aga
     if base is None:
         yield None
         return
-    from ivn_provision.cli.guarding import state_folder
-    from ivn_provision.cli.shared import resolve_secret
     from ivn_provision.model.desired import desired_of
-    from ivn_provision.run.fleet.bases import APPLIED, Bases, applied, fixed
     from ivn_provision.run.git_revision import RevisionFleet
-    from ivn_provision.run.journal import runs_of
 
     with ExitStack() as stack:
-        last = applied(runs_of(state_folder())) if base == APPLIED else {}
-        revision = fixed(base) if base != APPLIED else lambda name: last.get(name, "")
-        bases = Bases(choice.folder, revision, resolve_secret)
-        stack.callback(bases.close)
-        if base != APPLIED:
-            bases.fleet(base)  # a wrong name is one error, not one of every site
+        bases = stack.enter_context(bases_of(choice, base))
         if head is None:
             yield Against(bases.caused)
             return

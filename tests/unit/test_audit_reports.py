@@ -34,7 +34,7 @@ def test_json_fits_its_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(document)
     assert document["states"] == {
-        "unreachable": 1, "error": 0, "invalid": 0, "drift": 1, "failing": 0, "open": 1, "waived": 0, "clean": 2,
+        "unreachable": 1, "error": 0, "invalid": 0, "drift": 1, "failing": 0, "open": 1, "unapplied": 0, "waived": 0, "clean": 2,
     }  # fmt: skip
     assert document["findings"] == 5
     assert document["excused"] == 1

@@ -111,3 +111,16 @@ def test_without_a_known_apply_everything_counts(world: World, at: Path) -> None
     ran = drift(at, "--base", "applied")
     assert ran.code == 2
     assert "since when it was live is not known" in ran.out
+
+
+def test_an_audit_tells_them_apart_too(world: World, at: Path) -> None:
+    edit(world, *GATE)
+    for tampered, code, state in ((False, 0, "unapplied"), (True, 2, "drift")):
+        if tampered:
+            world.lab.nvr(SITE).tamper("generic_event", "2 S", {"email": "false"})
+        ran = ivn("audit", "--base", "HEAD", "--format", "json", "--no-history", cwd=at)
+        assert ran.code == code, ran.out + ran.err
+        (site,) = json.loads(ran.out)["sites"]
+        assert site["state"] == state
+    causes = {each["address"].split("/", 2)[2]: each["cause"] for each in site["findings"] if each["cause"]}
+    assert causes == {"generic_event/2": "by hand", "hardware_event/3": "not applied"}

@@ -33,6 +33,7 @@ _MEANINGS = {
     SiteState.DRIFT: "live differs from what is declared",
     SiteState.FAILING: "a check failed",
     SiteState.OPEN: "something is to be confirmed by hand",
+    SiteState.UNAPPLIED: "its files changed, and that is not applied yet",
     SiteState.WAIVED: "it differs, and every difference is excused",
     SiteState.CLEAN: "as declared, and every check passed",
 }

@@ -23,6 +23,7 @@ _SIGNS = {
     SiteState.DRIFT: "❌",
     SiteState.FAILING: "❌",
     SiteState.OPEN: "✋",
+    SiteState.UNAPPLIED: "⏳",
     SiteState.WAIVED: "💤",
     SiteState.CLEAN: "✅",
 }

@@ -17,6 +17,7 @@ _COLOURS = {
     SiteState.DRIFT: "red",
     SiteState.FAILING: "red",
     SiteState.OPEN: "cyan",
+    SiteState.UNAPPLIED: "yellow",
     SiteState.WAIVED: "yellow",
     SiteState.CLEAN: "green",
 }

@@ -60,4 +60,4 @@ def location(finding: Finding) -> str:
 
 def is_bad(site: SiteAudit) -> bool:
     """Is there anything to look at?"""
-    return site.state not in {SiteState.CLEAN, SiteState.WAIVED} or bool(site.trouble)
+    return site.state not in {SiteState.CLEAN, SiteState.WAIVED, SiteState.UNAPPLIED} or bool(site.trouble)

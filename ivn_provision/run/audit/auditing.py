@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from ivn_provision.errors import StateError
+from ivn_provision.plan.plan import SitePlan
 from ivn_provision.run.audit.gather import Gathered, broken, gathered, state_of
 from ivn_provision.run.audit.history import History
 from ivn_provision.run.audit.memory import Memory, SiteMemory, remembered
@@ -23,6 +24,8 @@ from ivn_provision.spec.site import Site
 from ivn_provision.spec.waivers import Waiver
 
 Load = Callable[[SiteRef], Site]
+Caused = Callable[[Site, SitePlan], SitePlan]
+"""Gives the differences of a site their causes, from what git knows (`run/fleet/bases.py`)."""
 _ORDER = tuple(SiteState)
 _LEVELS = tuple(Level)
 
@@ -35,6 +38,7 @@ class About:
     selection: str = ""
     revision: str = ""
     dirty: bool = False
+    base: str = ""
     waivers: Mapping[str, Sequence[Waiver]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -49,8 +53,10 @@ def audit_fleet(
     history: History | None,
     observer: Observer,
     clock: Callable[[], datetime],
+    caused: Caused | None = None,
 ) -> Audit:
     """Every site on its own way, worst first. Writes nothing on any live system, and this audit to `history`."""
+    looking = _Looking(load, opener, observer, clock, caused)
     began = clock().astimezone(UTC)
     at = moment_text(began)
     memory = history.memory(about.selection, began) if history else Memory()
@@ -60,7 +66,7 @@ def audit_fleet(
     known: dict[str, SiteMemory] = {}
 
     def look(ref: SiteRef) -> tuple[SiteRef, Gathered]:
-        return ref, _looked(ref, load, opener, observer, clock)
+        return ref, looking.at(ref)
 
     for ref, found in runner.run(look, refs):
         judged = _excused(found.audit, waivings.get(ref.root, nothing))
@@ -79,6 +85,7 @@ def audit_fleet(
         sites=tuple(sorted(sites, key=_badness)),
         revision=about.revision,
         dirty=about.dirty,
+        base=about.base,
         trend=(*memory.moments, moment),
         unused_waivers=tuple(unused),
         notes=notes,
@@ -90,21 +97,33 @@ def moment_text(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _looked(
-    ref: SiteRef, load: Load, opener: Opener, observer: Observer, clock: Callable[[], datetime]
-) -> Gathered:
-    """One site. Raises nothing: what goes wrong is what is found."""
-    began = clock()
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """How sites are looked at."""
 
-    def look() -> Gathered:
-        site = load(ref)
-        return gathered(site, check_site(site, opener, observer))
+    load: Load
+    opener: Opener
+    observer: Observer
+    clock: Callable[[], datetime]
+    caused: Caused | None
 
-    found = guarded(ref.name, look, lambda error: broken(ref, error))
-    seconds = max(0.0, (clock() - began).total_seconds())
-    step = Step.FAILED if found.audit.trouble else Step.FINISHED
-    observer.notify(Event(ref.name, step, text="; ".join(each.summary for each in found.audit.trouble)))
-    return replace(found, audit=replace(found.audit, read_at=moment_text(began), seconds=seconds))
+    def at(self, ref: SiteRef) -> Gathered:
+        """One site. Raises nothing: what goes wrong is what is found."""
+        began = self.clock()
+        found = guarded(ref.name, lambda: self._gathered(ref), lambda error: broken(ref, error))
+        seconds = max(0.0, (self.clock() - began).total_seconds())
+        step = Step.FAILED if found.audit.trouble else Step.FINISHED
+        self.observer.notify(
+            Event(ref.name, step, text="; ".join(each.summary for each in found.audit.trouble))
+        )
+        return replace(found, audit=replace(found.audit, read_at=moment_text(began), seconds=seconds))
+
+    def _gathered(self, ref: SiteRef) -> Gathered:
+        site = self.load(ref)
+        checked = check_site(site, self.opener, self.observer)
+        if self.caused is not None and checked.plan is not None:
+            checked = replace(checked, plan=self.caused(site, checked.plan))
+        return gathered(site, checked)
 
 
 def _excused(audit: SiteAudit, waiving: Waiving) -> SiteAudit:

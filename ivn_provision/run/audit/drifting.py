@@ -94,7 +94,7 @@ def _finding(
         id=finding_id(address.site, FindingKind.DRIFT, what, about),
         kind=FindingKind.DRIFT,
         what=what,
-        level=_level(results),
+        level=Level.NOTE if _cause(fields) is Cause.NOT_APPLIED else _level(results),
         title=f"{_named(address)} {_WORDS[action]}",
         address=str(address),
         action=action.value,

@@ -97,12 +97,15 @@ def state_of(audit: SiteAudit) -> SiteState:
             return state
     counted = [each for each in audit.findings if not each.excused]
     kinds = {each.kind for each in counted}
-    if FindingKind.DRIFT in kinds:
+    drift = [each.cause for each in counted if each.kind is FindingKind.DRIFT]
+    if any(cause.is_drift for cause in drift):
         return SiteState.DRIFT
     if any(each.kind is FindingKind.CHECK and each.level is Level.ERROR for each in counted):
         return SiteState.FAILING
     if FindingKind.OPEN in kinds:
         return SiteState.OPEN
+    if drift:
+        return SiteState.UNAPPLIED
     return SiteState.WAIVED if len(counted) < len(audit.findings) else SiteState.CLEAN
 
 

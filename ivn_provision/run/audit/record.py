@@ -32,7 +32,8 @@ class SiteState(StrEnum):
 
     `invalid`: its file has errors, nothing was asked. `unreachable`: a target did not answer. `error`: a target
     answered with something else than expected. `drift`: live differs from declared. `failing`: a check failed.
-    `open`: a field that cannot be read is not confirmed. `waived`: it differs, and every difference is excused.
+    `open`: a field that cannot be read is not confirmed. `unapplied`: all that differs are changes of the files that were
+    not applied yet. `waived`: it differs, and every difference is excused.
     """
 
     UNREACHABLE = "unreachable"
@@ -41,6 +42,7 @@ class SiteState(StrEnum):
     DRIFT = "drift"
     FAILING = "failing"
     OPEN = "open"
+    UNAPPLIED = "unapplied"
     WAIVED = "waived"
     CLEAN = "clean"
 

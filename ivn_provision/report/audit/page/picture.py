@@ -25,6 +25,7 @@ _CUT = {
     SiteState.DRIFT: "m6 2.5l4 7h-8z",
     SiteState.FAILING: "m2.5 5h7v2h-7z",
     SiteState.OPEN: "m6 2.5a3.5 3.5 0 1 0 .01 0z",
+    SiteState.UNAPPLIED: "m3 2.5l6 3.5-6 3.5z",
     SiteState.WAIVED: "m2 8l6-6h2v2l-6 6h-2z",
     SiteState.CLEAN: "",
 }

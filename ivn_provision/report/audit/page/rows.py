@@ -48,7 +48,7 @@ class Row:
     @property
     def unwell(self) -> bool:
         """Is it one to look at?"""
-        return self.site.state not in (SiteState.WAIVED, SiteState.CLEAN)
+        return self.site.state not in (SiteState.UNAPPLIED, SiteState.WAIVED, SiteState.CLEAN)
 
     @property
     def has_more(self) -> bool:
