@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from ivn_provision.run.audit.auditing import About, Caused
     from ivn_provision.run.audit.history import History
     from ivn_provision.run.audit.record import Audit
+    from ivn_provision.run.events import Observer
     from ivn_provision.run.fleet.loading import FleetFiles
     from ivn_provision.run.fleet.refs import SiteRef
+    from ivn_provision.run.targets import Opener
     from ivn_provision.spec.waivers import Waiver
 
 FORMATS = ("text", "json", "sarif", "junit", "markdown", "csv", "html")
@@ -140,6 +142,26 @@ def _audited(
             clock=utc_now,
             caused=caused,
         )
+
+
+def audit_of(
+    choice: Choice, files: FleetFiles, refs: Sequence[SiteRef], opened: Opener, observer: Observer
+) -> Audit:
+    """An audit as the command makes it without options: with the fleet's waivers, kept in `.ivn/audits`."""
+    from ivn_provision.cli.guarding import utc_now
+    from ivn_provision.run.audit.auditing import audit_fleet
+    from ivn_provision.run.fleet.runners import Threads
+
+    return audit_fleet(
+        refs,
+        files.load,
+        opened,
+        runner=Threads(limits=opened.limits, network=files.network),
+        about=_about(choice, refs, "", _waivers(refs, None, utc_now().date())),
+        history=_history(choice, None, no_history=False),
+        observer=observer,
+        clock=utc_now,
+    )
 
 
 def form_of(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -51,8 +51,11 @@ def apply_sites(
     attest: Attest | None = None,
     *,
     guards: Guards,
+    on_end: Callable[[SiteOutcome], None] = lambda _: None,
 ) -> tuple[SiteOutcome, ...]:
     """Plan, guard, confirm, write and prove every site. With `confirm` the sites go one after the other.
+
+    `on_end` gets the outcome of each site as soon as it is there, from any thread.
 
     All sites are read before the first is written: a run's limits are judged over all of them. Raises
     StateError if the run cannot be written down, before anything is read.
@@ -73,14 +76,16 @@ def apply_sites(
         apply = SiteApply(
             opener, observer, guards, journal, confirm or (lambda _: True), attest or (lambda _, plan: plan)
         )
-        outcomes = _applied(sites, apply, one_by_one=confirm is not None)
+        outcomes = _applied(sites, apply, on_end, one_by_one=confirm is not None)
         _note_end(journal, outcomes)
         return outcomes
     finally:
         journal.close()
 
 
-def _applied(sites: Sequence[Site], apply: SiteApply, *, one_by_one: bool) -> tuple[SiteOutcome, ...]:
+def _applied(
+    sites: Sequence[Site], apply: SiteApply, on_end: Callable[[SiteOutcome], None], *, one_by_one: bool
+) -> tuple[SiteOutcome, ...]:
     limits = apply.opener.limits
     prepared = side_by_side(
         lambda site: _prepared(site, apply), sites, limits=limits, network=lambda site: site.network
@@ -100,6 +105,7 @@ def _applied(sites: Sequence[Site], apply: SiteApply, *, one_by_one: bool) -> tu
             name_place(outcome.error, each.site.name)
         if each.outcome is not None:
             _note_unwritten(apply.journal, outcome)
+        on_end(outcome)
         return ended(outcome, apply.observer)
 
     if one_by_one:
@@ -122,7 +128,7 @@ def _within_limits(prepared: Sequence[Prepared], guards: Guards) -> None:
     missing = unmatched([plan for plan, _ in plans], (*guards.targets, *guards.excludes))
     if all_read and missing is not None:
         raise missing
-    check_limits(plans, fleet_size=guards.fleet_size, allowances=guards.allowances)
+    check_limits(plans, fleet_size=guards.fleet_size, allowances=guards.allowances, raised=guards.raised)
     if guards.saved is not None and any(each.outcome is None for each in prepared):
         use(guards.state, guards.saved)
 

@@ -11,6 +11,7 @@ from ivn_provision.errors import (
     AcceptanceFailed,
     Interrupted,
     IvnError,
+    NotBegun,
     PartlyApplied,
     ProofFailed,
     RevertFired,
@@ -150,6 +151,12 @@ class _SiteRun:
 
     def _guard(self) -> None:
         """Everything that must hold before the first write."""
+        if not self.guards.may_begin(self.site.name):
+            raise NotBegun(
+                f"{self.site.name} was not begun: too many sites of the play had failed",
+                where=self.site.name,
+                next_step="correct what failed, then play it again",
+            )
         check(self.plan, self.writers)
         site, now = self.site, self.opener.clock()
         used = check_moment(self.plan, site.maintenance_window, site.time_zone, now, self.guards.overrides)
