@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Self
 
 from ivn_provision.errors import PlanError, SpecError
-from ivn_provision.run.git_tree import NOT_SAFE, Entry, FleetRepository, Parts
+from ivn_provision.run.git_tree import NOT_SAFE, Entry, FleetRepository, Parts, check_name
 from ivn_provision.run.moved import Moved
 from ivn_provision.spec.build import default_name
 from ivn_provision.spec.discovery import FLEET_FILE, GROUPS, site_paths
@@ -40,6 +40,7 @@ class RevisionFleet:
 
     def __init__(self, folder: Path, revision: str) -> None:
         """Raises PlanError if there is no such revision, or no fleet in it that may be read."""
+        check_name(revision)
         with ExitStack() as stack:
             self._repository = stack.enter_context(FleetRepository(folder))
             self._revision = revision

@@ -39,6 +39,16 @@ class Entry:
     odd: str = ""
 
 
+def check_name(revision: str) -> re.Match[str]:
+    """The parts of what has the form of a revision. Raises PlanError: no option, and nothing but a commit."""
+    named = _REVISION.fullmatch(revision)
+    if not named or len(revision) > 200:
+        raise PlanError(
+            f"{revision[:80]!r} is no name of a git revision", next_step="Give a hash, tag or branch."
+        )
+    return named
+
+
 class FleetRepository:
     """The repository that a fleet's folder is in. To be closed; for one thread at a time.
 
@@ -57,7 +67,7 @@ class FleetRepository:
             raise PlanError(
                 f"{folder} is in no git repository",
                 where=str(folder),
-                next_step="A revision means something only in a clone of the fleet's repository.",
+                next_step="Give a folder of a repository; runs and snapshots are known without one.",
             )
         self.path = found
         with self._sound():
@@ -136,11 +146,7 @@ class FleetRepository:
     def _commit(self, revision: str) -> Commit:
         from dulwich.objectspec import AmbiguousShortId, parse_commit
 
-        named = _REVISION.fullmatch(revision)
-        if not named or len(revision) > 200:
-            raise PlanError(
-                f"{revision[:80]!r} is no name of a git revision", next_step="Give a hash, tag or branch."
-            )
+        named = check_name(revision)
         try:
             commit = parse_commit(self._repo, named[1].encode())
             for sign, number in _STEP.findall(named[2]):

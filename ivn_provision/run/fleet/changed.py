@@ -24,7 +24,7 @@ from pathlib import Path
 from ivn_provision.diagnostics import Diagnostic
 from ivn_provision.run.fleet.loading import FleetFiles
 from ivn_provision.run.fleet.refs import SiteRef
-from ivn_provision.run.git_tree import Entry, FleetRepository, Parts
+from ivn_provision.run.git_tree import Entry, FleetRepository, Parts, check_name
 from ivn_provision.run.revision import files_there, is_blob
 from ivn_provision.spec.build import default_name
 from ivn_provision.spec.discovery import ATTESTATIONS, FLEET_FILE, GROUPS, LAYOUTS, site_paths
@@ -45,6 +45,7 @@ def changed_sites(folder: Path, revision: str, files: FleetFiles, refs: Sequence
 
     Raises PlanError if the folder is in no repository, or the revision is not to be found in it.
     """
+    check_name(revision)
     with FleetRepository(folder) as repository:
         fork = repository.fork_of(revision)
         then = repository.files_of(fork, revision) or {}
