@@ -135,7 +135,7 @@ def audit_of(
         files.load,
         opened,
         runner=Threads(network=files.network),
-        about=_about(choice, refs, _waivers(refs, None, utc_now().date())),
+        about=_about(choice, refs, "", _waivers(refs, None, utc_now().date())),
         history=_history(choice, None, no_history=False),
         observer=observer,
         clock=utc_now,
