@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 
 from ivn_provision.cli.choosing import Choice, choose_sites, fleet_files, refs_of
+from ivn_provision.cli.streaming import JSON_LINES
 from ivn_provision.diagnostics import Diagnostic
 from ivn_provision.errors import IvnError, SpecError
 from ivn_provision.plan.plan import SitePlan
@@ -29,6 +30,7 @@ from ivn_provision.spec.site import Site
 if TYPE_CHECKING:
     from ivn_provision.drivers.xprotect_e.layout_set import Layouts
     from ivn_provision.model.desired import Desired
+    from ivn_provision.report.event_stream import EventStream
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -53,15 +55,20 @@ deadline_option = click.option(
 )
 
 
-def site_options(command: Command) -> Command:
-    """Which sites (`choice`), `--format text|json --deadline SECONDS`."""
-    for option in (
-        choose_sites,
-        click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
-        deadline_option,
-    )[::-1]:
-        command = option(command)
-    return command
+def site_options(*formats: str) -> Callable[[Command], Command]:
+    """Which sites (`choice`), `--format FORMAT --deadline SECONDS`; text and JSON, and further formats."""
+
+    def add(command: Command) -> Command:
+        for option in (choose_sites, format_option("text", "json", *formats), deadline_option)[::-1]:
+            command = option(command)
+        return command
+
+    return add
+
+
+def format_option(*formats: str) -> Callable[[Command], Command]:
+    """`--format`, the first of them by default."""
+    return click.option("--format", "form", type=click.Choice(formats), default=formats[0])
 
 
 def paint(*, err: bool = False) -> Paint:
@@ -164,15 +171,18 @@ def compare(
     excludes: Sequence[str] = (),
     whole: bool = False,
     against: Against | None = None,
+    stream: EventStream | None = None,
 ) -> Compared:
     """Read the sites with drivers that cannot write, and compare; of that what the globs choose.
 
     With `whole` the plans and the sites are kept as they are; else what a report shows. `against` says more of each
-    plan before that, without reading more. Raises UsageProblem for a glob that names nothing.
+    plan before that, without reading more. `stream` gets the events. Raises UsageProblem
+    for a glob that names nothing.
     """
     from ivn_provision.cli.progress import progress
     from ivn_provision.plan.plan_json import to_json
     from ivn_provision.plan.select import select, unmatched
+    from ivn_provision.run.fleet.choosing import Choosing
     from ivn_provision.run.fleet.planning import as_shown, plan_fleet
     from ivn_provision.run.fleet.runners import Threads
 
@@ -189,8 +199,11 @@ def compare(
     opened = opener(deadline, refs, listed=True)
     if against and against.desired:
         opened.desired = against.desired
-    with progress(len(refs)) as observer:
+    if stream is not None:
+        stream.begin(len(refs), opened.run_id)
+    with progress(len(refs), stream=stream) as watching:
         runner = Threads(limits=opened.limits, network=files.network)
+        observer = Choosing(watching, targets, excludes)
         outcomes = plan_fleet(files, refs, opened, observer, runner=runner, keep=keep)
     found = tuple(each.plan for each in outcomes if each.plan is not None)
     is_whole = len(found) == len(outcomes)
@@ -201,20 +214,36 @@ def compare(
         plans, timestamp=now(), errors=errors_by_site(outcomes), partial=bool(targets or excludes)
     )
     loaded = tuple(sites[each.site] for each in outcomes if each.site in sites)
-    return Compared(outcomes, plans, document, loaded, files.problems() if choice.is_all else ())
+    problems = files.problems() if choice.is_all else ()
+    if stream is not None:
+        stream.diagnose([each for each in problems if each.is_error])
+    return Compared(outcomes, plans, document, loaded, problems)
 
 
 def report(compared: Compared, form: str, *, drift: bool) -> None:
-    """Show what was found, and the errors on stderr."""
-    from ivn_provision.report.plan_text import render
-
+    """Show what was found, and the errors on stderr; nothing where a stream has told it."""
+    if form == JSON_LINES:
+        return
     if form == "json":
         echo(json.dumps(compared.document, indent=2))
+    elif form == "markdown":
+        from ivn_provision.report.plan_markdown import render_markdown
+
+        echo(render_markdown(compared.outcomes, compared.plans), err=False)
     elif compared.plans:
-        echo(render(compared.plans, paint(), drift=drift))
+        from ivn_provision.report.fleet_text import render_fleet
+
+        echo(render_fleet(compared.outcomes, compared.plans, paint(), drift=drift, columns=columns()))
     show_errors(compared.outcomes)
     if problems := [each for each in compared.problems if each.is_error]:
         echo(render_diagnostics(problems), err=True)
+
+
+def columns() -> int:
+    """Of the terminal that is written to; 80 where there is none."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
 
 
 class Ended(Protocol):

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from ivn_provision.errors import IvnError, StateError, UsageProblem
 from ivn_provision.plan.limits import check_limits
+from ivn_provision.plan.plan import SitePlan
 from ivn_provision.plan.select import unmatched
-from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.events import Observer, begun, ended
 from ivn_provision.run.guards import Guards
 from ivn_provision.run.journal import Journal
 from ivn_provision.run.outcomes import SiteOutcome
@@ -29,13 +30,17 @@ def plan_sites(sites: Sequence[Site], opener: Opener, observer: Observer) -> tup
     def plan(site: Site) -> SiteOutcome:
         outcome = guarded(
             site.name,
-            lambda: SiteOutcome(site.name, plan=read_plan(site, opener, observer)),
+            lambda: SiteOutcome(site.name, plan=_read(site, opener, observer)),
             lambda error: SiteOutcome(site.name, error=error),
         )
-        _told(outcome, observer)
-        return outcome
+        return ended(outcome, observer)
 
     return side_by_side(plan, sites, limits=opener.limits, network=lambda site: site.network)
+
+
+def _read(site: Site, opener: Opener, observer: Observer) -> SitePlan:
+    begun(site.name, observer)
+    return read_plan(site, opener, observer)
 
 
 def apply_sites(
@@ -46,11 +51,11 @@ def apply_sites(
     attest: Attest | None = None,
     *,
     guards: Guards,
-    ended: Callable[[SiteOutcome], None] = lambda _: None,
+    on_end: Callable[[SiteOutcome], None] = lambda _: None,
 ) -> tuple[SiteOutcome, ...]:
     """Plan, guard, confirm, write and prove every site. With `confirm` the sites go one after the other.
 
-    `ended` gets the outcome of each site as soon as it is there, from any thread.
+    `on_end` gets the outcome of each site as soon as it is there, from any thread.
 
     All sites are read before the first is written: a run's limits are judged over all of them. Raises
     StateError if the run cannot be written down, before anything is read.
@@ -71,7 +76,7 @@ def apply_sites(
         apply = SiteApply(
             opener, observer, guards, journal, confirm or (lambda _: True), attest or (lambda _, plan: plan)
         )
-        outcomes = _applied(sites, apply, ended, one_by_one=confirm is not None)
+        outcomes = _applied(sites, apply, on_end, one_by_one=confirm is not None)
         _note_end(journal, outcomes)
         return outcomes
     finally:
@@ -79,7 +84,7 @@ def apply_sites(
 
 
 def _applied(
-    sites: Sequence[Site], apply: SiteApply, ended: Callable[[SiteOutcome], None], *, one_by_one: bool
+    sites: Sequence[Site], apply: SiteApply, on_end: Callable[[SiteOutcome], None], *, one_by_one: bool
 ) -> tuple[SiteOutcome, ...]:
     limits = apply.opener.limits
     prepared = side_by_side(
@@ -100,9 +105,8 @@ def _applied(
             name_place(outcome.error, each.site.name)
         if each.outcome is not None:
             _note_unwritten(apply.journal, outcome)
-        _told(outcome, apply.observer)
-        ended(outcome)
-        return outcome
+        on_end(outcome)
+        return ended(outcome, apply.observer)
 
     if one_by_one:
         return tuple(write(each) for each in prepared)
@@ -149,11 +153,6 @@ def _note_unwritten(journal: Journal, outcome: SiteOutcome) -> None:
     error = outcome.error.summary if outcome.error else ""
     with suppress(StateError):
         journal.append("site_end", outcome.site, standing=standing, error=error)
-
-
-def _told(outcome: SiteOutcome, observer: Observer) -> None:
-    step = Step.FAILED if outcome.error else Step.FINISHED
-    observer.notify(Event(outcome.site, step, text=outcome.error.summary if outcome.error else ""))
 
 
 def _note_end(journal: Journal, outcomes: Sequence[SiteOutcome]) -> None:

@@ -24,7 +24,7 @@ from ivn_provision.plan.plan import SitePlan
 from ivn_provision.plan.select import select
 from ivn_provision.run.accepting import Acceptance
 from ivn_provision.run.applying import check, execute, judge, outcomes_of
-from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.events import Event, Observer, Step, begun
 from ivn_provision.run.guards import Guards, OnFailure
 from ivn_provision.run.holding import SiteHold
 from ivn_provision.run.journal import Journal
@@ -70,12 +70,14 @@ class SiteApply:
 
     def prepare(self, site: Site) -> Prepared:
         """Read and compare; nothing is written but what is left over of a run that broke off."""
+        begun(site.name, self.observer)
         writers = self.opener.writers(site)
         try:
             plan = self._planned(site, writers)
         except BaseException:
             close(writers.values())
             raise
+        self.observer.notify(Event(site.name, Step.PLANNED, about=plan))
         if not plan.workable:
             close(writers.values())
             error = judge(site.name, plan)

@@ -69,7 +69,7 @@ class Applying:
             self.observer,
             attest=as_a_whole if step.whole else None,
             guards=self._guards(task, step),
-            ended=ended,
+            on_end=ended,
         )
         for outcome in outcomes:
             if outcome.site not in kept:
