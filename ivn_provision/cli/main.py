@@ -15,6 +15,7 @@ from ivn_provision.errors import IvnError, SpecError
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "validate": ("validate", "Check site files and report every problem with its place."),
     "explain": ("explain", "Show where a value of a site comes from."),
+    "sites": ("sites", "List the sites that a selection means."),
     "plan": ("plan", "Show what apply would change on a site's live systems."),
     "apply": ("apply", "Make the live systems as declared, and prove it."),
     "resume": ("resume", "Finish or revert a run that broke off."),

@@ -56,6 +56,8 @@ def test_names_are_chosen_without_reading_any_file(folder: Path) -> None:
     assert chosen(folder, names=("two", "one")) == ["one", "two"]
     with pytest.raises(UsageProblem, match="there is no site 'onne'"):
         chosen(folder, names=("onne",))
+    with pytest.raises(UsageProblem, match="there is no site 'x-"):
+        chosen(folder, names=("x-*",))
 
 
 def test_names_and_selectors_must_both_hold(folder: Path) -> None:

@@ -96,8 +96,7 @@ def test_names_may_be_globs_and_each_site_comes_once() -> None:
         "mill-1",
         "mill-2",
     ]
-    with pytest.raises(UsageProblem, match="no site matches 'quay-"):
-        named(FLEET, ["quay-*"]).__next__()
+    assert list(named(FLEET, ["quay-*"])) == []
 
 
 def meant(text: str) -> list[str] | None:

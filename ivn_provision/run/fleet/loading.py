@@ -49,7 +49,7 @@ class FleetFiles:
         A site whose file is too broken to know its labels is always chosen: it may be meant.
         """
         for name in names:
-            if not is_glob(name):
+            if not is_glob(name) or not any(named(self.refs, [name])):
                 site_file(self._folder, name)
         refs = tuple(named(self.refs, names)) if names else self.refs
         if not selectors:

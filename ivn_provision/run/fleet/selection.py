@@ -99,12 +99,7 @@ def is_glob(name: str) -> bool:
 
 
 def named(refs: Sequence[SiteRef], names: Sequence[str]) -> Iterator[SiteRef]:
-    """The sites that names or globs name, each once, in the order of the fleet. Raises UsageProblem."""
-    for name in names:
-        if not any(fnmatchcase(ref.name, name) for ref in refs):
-            raise UsageProblem(
-                f"no site matches {name!r}", next_step=did_you_mean(name, [ref.name for ref in refs]).strip()
-            )
+    """The sites that names or globs name, each once, in the order of the fleet."""
     return (ref for ref in refs if any(fnmatchcase(ref.name, name) for name in names))
 
 
