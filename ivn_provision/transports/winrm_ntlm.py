@@ -27,7 +27,9 @@ class PromptNtlm(HttpNtlmAuth):
     def __init__(self, username: str, password: str) -> None:
         super().__init__(username, password)
         self._context: Any = None
-        self._begun = not (username and password)  # then spnego looks elsewhere, which is requests_ntlm's business
+        self._begun = not (
+            username and password
+        )  # then spnego looks elsewhere, which is requests_ntlm's business
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Shows who we are not yet, only what we can: the password's proof comes with the answer."""

@@ -6,7 +6,6 @@ No program of the host is ever started.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import zlib
 from collections.abc import Callable

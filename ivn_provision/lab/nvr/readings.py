@@ -59,7 +59,7 @@ def _utc(windows: Windows) -> str:
 
 def _content(windows: Windows) -> str:
     place = windows.tree.locate(_CONFIGURATION)
-    return place.read_text("utf-8-sig") if place.is_file() else ""
+    return place.read_bytes().decode("utf-8-sig") if place.is_file() else ""
 
 
 READINGS: Mapping[str, _Answer] = {
@@ -73,6 +73,8 @@ READINGS: Mapping[str, _Answer] = {
     "@(Get-Process ManagementApplication -ErrorAction SilentlyContinue).Count": _count(
         "ManagementApplication.exe"
     ),
-    f"(Get-Item '{_RECORDER}').VersionInfo.ProductVersion": lambda windows: windows.file_version(_RECORDER)[1],
+    f"(Get-Item '{_RECORDER}').VersionInfo.ProductVersion": lambda windows: windows.file_version(_RECORDER)[
+        1
+    ],
     f"Get-Content -Raw '{_CONFIGURATION}'": _content,
 }
