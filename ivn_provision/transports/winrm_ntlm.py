@@ -37,8 +37,7 @@ class PromptNtlm(HttpNtlmAuth):
         if not self._begun:
             self._begun = True
             self._context = spnego.client(
-                self.username,
-                self.password,
+                _credential(self.username or "", self.password or ""),
                 hostname=urlsplit(request.url or "").hostname or "unspecified",
                 service="http",
                 protocol="ntlm",
@@ -75,6 +74,19 @@ class PromptNtlm(HttpNtlmAuth):
         last.history.append(response)
         self.session_security = ShimSessionSecurity(context)
         return last
+
+
+def _credential(username: str, password: str) -> spnego.Credential:
+    """The account with the hash that NTLMv2 is made of.
+
+    Given the password spnego makes the LM hash as well, by a DES in Python, of which NTLMv2 uses nothing: it takes
+    longer than all the rest of a logon (facts/winrm.md).
+    """
+    try:
+        from spnego._ntlm_raw.crypto import ntowfv1  # no public way makes one hash alone
+    except ImportError:
+        return spnego.Password(username, password)
+    return spnego.NTLMHash(username, nt_hash=ntowfv1(password).hex())
 
 
 def _word(token: bytes | None) -> str:
