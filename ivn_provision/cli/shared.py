@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
@@ -21,7 +22,7 @@ from ivn_provision.errors import IvnError, SpecError
 from ivn_provision.plan.plan import SitePlan
 from ivn_provision.report.paint import Paint, paint_for
 from ivn_provision.run.attestation_files import HasFile, attestations_of
-from ivn_provision.run.engine import SiteOutcome
+from ivn_provision.run.outcomes import SiteOutcome
 from ivn_provision.run.targets import Opener
 from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.site import Site
@@ -170,6 +171,7 @@ def compare(
             sites[site.name] = site
         return plan if whole else as_shown(plan)
 
+    gc.freeze()  # what is imported lives to the end: no collection of a fleet's garbage needs to look at it
     with progress(len(refs)) as observer:
         outcomes = plan_fleet(files, refs, opener(deadline, refs), observer, runner=Threads(), keep=keep)
     found = tuple(each.plan for each in outcomes if each.plan is not None)
