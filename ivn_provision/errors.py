@@ -13,6 +13,7 @@
     │   ├── ProofFailed           exit 4    the re-read after an apply was not as declared
     │   └── AcceptanceFailed      exit 4    an alarm that was fired did not arrive as it should
     ├── PartlyApplied             exit 3    some changes were made, the rest not
+    ├── WorkerError               as there  a site failed on a worker, in another process
     ├── LabError                  exit 1    the embedded lab cannot do that
     └── TargetError               exit 1    a live system; names site, target and endpoint
         ├── Unreachable                     no connection
@@ -116,6 +117,14 @@ class PartlyApplied(IvnError):
     ) -> None:
         super().__init__(summary, where=where, next_step=next_step)
         self.done = done
+
+
+class WorkerError(IvnError):
+    """What went wrong on a worker, in its words and with its exit code."""
+
+    def __init__(self, summary: str, code: int, *, where: str = "", next_step: str = "") -> None:
+        super().__init__(summary, where=where, next_step=next_step)
+        self.exit_code = code  # type: ignore[misc]  # of an error that was raised elsewhere
 
 
 class LabError(IvnError):

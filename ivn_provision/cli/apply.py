@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ivn_provision.cli.choosing import Choice, load_sites
+from ivn_provision.cli.durable import runner_options
 from ivn_provision.cli.guarding import guard_options, select_options
 from ivn_provision.cli.hardware import hardware_options
 from ivn_provision.cli.shared import (
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 @hardware_options
 @guard_options
 @select_options
+@runner_options
 def command(
     *,
     choice: Choice,
@@ -67,6 +69,7 @@ def command(
     auto_approve: bool,
     attest: Path | None,
     file_edits: bool,
+    runner: str,
     **guarding: Any,
 ) -> None:
     """Make the live systems of SITEs (default: all) as declared, and prove it by reading them again.
@@ -76,23 +79,27 @@ def command(
 
     Exit 0: proven. 4: a person is needed. 3: it failed half-way and was put back, or stopped. 1: error.
     """
+    if runner == "durable":
+        raise SystemExit(
+            _by_workers(
+                choice, form, deadline, guarding, asks=not auto_approve, attest=attest, edits=file_edits
+            )
+        )
     from ivn_provision.cli.attest import ask_all, read_form
 
+    _refuse(guarding, ("database_url", "run", "wait"))
     saved = saved_plan(choice.names)
     if saved is not None:
         names, guarding = _as_saved(saved, guarding)
         choice = Choice(choice.folder, names)
     sites = load_sites(choice)
     asks = not auto_approve
-    if asks and (form == "json" or not sys.stdin.isatty()):
-        raise UsageProblem(
-            "apply asks before it writes, and there is nobody to ask here",
-            next_step="Look at `plan` first, then give --auto-approve.",
-        )
+    _check_somebody(form, asks=asks)
     opened = opener(deadline, sites)
     opened.file_edits = file_edits
     recorder = read_form(attest, sites, opened) if attest is not None else None
-    outcomes = run_apply(sites, opened, guarding, saved=saved, asks=asks, attest=recorder)
+    inline = runner == "inline"
+    outcomes = run_apply(sites, opened, guarding, saved=saved, asks=asks, inline=inline, attest=recorder)
     show_apply(outcomes, form, shown=asks)
     if asks:
         outcomes = ask_all(outcomes, sites, opened)
@@ -106,11 +113,12 @@ def run_apply(
     guarding: Mapping[str, Any],
     *,
     asks: bool,
+    inline: bool = False,
     command: str = "apply",
     saved: SavedPlan | None = None,
     attest: Attest | None = None,
 ) -> tuple[SiteOutcome, ...]:
-    """Apply under the guards of the command line; Ctrl-C ends it well."""
+    """Apply under the guards of the command line; Ctrl-C ends it well. `inline`: one site is written after the other."""
     from ivn_provision.cli.guarding import guards_of
     from ivn_provision.cli.interrupts import interrupts
     from ivn_provision.cli.progress import progress
@@ -132,7 +140,42 @@ def run_apply(
             guards = guards_of(
                 sites, command=command, stopping=stop.stopping, saved=saved, accept=accept, **options
             )
-            return apply_sites(sites, opened, observer, ask if asks else None, attest, guards=guards)
+            confirm = ask if asks else (lambda _: True) if inline else None
+            return apply_sites(sites, opened, observer, confirm, attest, guards=guards)
+
+
+def _check_somebody(form: str, *, asks: bool) -> None:
+    if asks and (form == "json" or not sys.stdin.isatty()):
+        raise UsageProblem(
+            "apply asks before it writes, and there is nobody to ask here",
+            next_step="Look at `plan` first, then give --auto-approve.",
+        )
+
+
+def _refuse(guarding: dict[str, Any], names: Sequence[str]) -> None:
+    """Options of the durable runner have no meaning for another."""
+    if any(guarding.pop(name) is not None for name in names):
+        raise UsageProblem("--database, --run and --wait go with --runner durable", next_step="Add that.")
+
+
+def _by_workers(
+    choice: Choice,
+    form: str,
+    deadline: float,
+    guarding: Mapping[str, Any],
+    *,
+    asks: bool,
+    attest: Path | None,
+    edits: bool,
+) -> int:
+    from ivn_provision.cli.durable import apply_durable
+
+    if attest is not None or any(os.path.isfile(name) for name in choice.names):
+        raise UsageProblem(
+            "neither a plan file nor --attest goes with --runner durable", next_step="Name the sites."
+        )
+    _check_somebody(form, asks=asks and guarding["run"] is None)
+    return apply_durable(choice, form, deadline, guarding, asks=asks, file_edits=edits)
 
 
 def saved_plan(names: Sequence[str]) -> SavedPlan | None:

@@ -40,7 +40,9 @@ def command(*, choice: Choice, form: str, deadline: float) -> None:
     files = fleet_files(choice)
     refs = refs_of(choice, files)
     with progress(len(refs)) as observer:
-        checked = check_fleet(files, refs, opener(deadline, refs), observer, runner=Threads())
+        checked = check_fleet(
+            files, refs, opener(deadline, refs), observer, runner=Threads(network=files.network)
+        )
     good = [each for each in checked if each.results]
     if form == "json":
         echo(json.dumps({"checks": [one for each in good for one in checks_json(each.results)]}, indent=2))

@@ -54,8 +54,10 @@ def choose_sites(command: Command) -> Command:
     """Add the argument and the options; the command gets them as `choice`."""
 
     @wraps(command)
-    def chosen(*, names: tuple[str, ...], folder: Path, selectors: tuple[str, ...], **rest: Any) -> Any:
-        return command(choice=Choice(folder, names, selectors), **rest)
+    def chosen(
+        *, names: tuple[str, ...], folder: Path, selectors: tuple[str, ...], changed_since: str, **rest: Any
+    ) -> Any:
+        return command(choice=Choice(folder, names, selectors, changed_since), **rest)
 
     made: Any = chosen
     for option in (
@@ -68,13 +70,19 @@ def choose_sites(command: Command) -> Command:
             metavar="SELECTOR",
             help="Only these: region=east,!maintenance (labels, groups, name globs; all must hold).",
         ),
+        click.option(
+            "--changed-since",
+            default="",
+            metavar="REV",
+            help="Only those that a change of the files since a git revision concerns.",
+        ),
     )[::-1]:
         made = option(made)
     return made  # type: ignore[no-any-return]
 
 
 def refs_of(choice: Choice, files: FleetFiles) -> tuple[SiteRef, ...]:
-    """The sites that are meant, none of them loaded. Raises UsageProblem."""
+    """The sites that are meant, none of them loaded; none at all only with --changed-since. Raises UsageProblem."""
     from ivn_provision.run.fleet.selection import parse_selector
 
     for text in choice.selectors:
@@ -83,9 +91,24 @@ def refs_of(choice: Choice, files: FleetFiles) -> tuple[SiteRef, ...]:
                 f"--sites {text} is a folder", next_step=f"The folder of the fleet is --fleet {text}."
             )
     refs = files.chosen(choice.names, [parse_selector(each) for each in choice.selectors])
+    if choice.changed_since and refs:
+        return _changed(choice, files, refs)
     if not refs:
         raise UsageProblem(f"there is no site in {choice.folder}", next_step="Name the folder with --fleet.")
     return refs
+
+
+def _changed(choice: Choice, files: FleetFiles, refs: tuple[SiteRef, ...]) -> tuple[SiteRef, ...]:
+    """Of these sites those that changed; no site is no error: a change may concern none."""
+    from ivn_provision.run.fleet.changed import changed_sites
+
+    found = changed_sites(choice.folder, choice.changed_since, files, refs)
+    if found.removed:
+        what = f"{', '.join(found.removed)}: the file is gone, and the site is left as it is"
+        click.echo(f"note: {what}", err=True)
+    if not found.sites:
+        click.echo(f"No site changed since {choice.changed_since}.", err=True)
+    return found.sites
 
 
 def fleet_files(choice: Choice) -> FleetFiles:
@@ -102,6 +125,8 @@ def load_sites(choice: Choice) -> tuple[Site, ...]:
     """
     files = fleet_files(choice)
     refs = refs_of(choice, files)
+    if not refs:
+        raise SystemExit(0)
     if not choice.is_all:
         return tuple(files.load(ref) for ref in refs)
     from ivn_provision.spec.fleet import load_fleet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ivn_provision.errors import LabError
-from ivn_provision.lab.fault_list import MACHINE, MAIL, RECORDER, Fault
+from ivn_provision.lab.fault_list import MACHINE, MAIL, PORTAL, RECORDER, Fault
 
 _WIDTH = 26
 
@@ -38,7 +38,8 @@ def _portal() -> Sequence[Fault]:
         from ivn_provision.lab.portal.front import FAULTS
     except ModuleNotFoundError as error:
         raise _not_installed(error) from None
-    return [Fault(each, "of the HTTP API") for each in FAULTS]
+    told = {each.name: each for each in PORTAL}
+    return [told.get(each, Fault(each, "of the HTTP API")) for each in FAULTS]
 
 
 def _not_installed(error: ModuleNotFoundError) -> LabError:

@@ -26,11 +26,13 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("check", "Check everything that can be seen of a site without firing an alarm."),
     "verify": ("verify", "Fire every pin in a test window, and watch the alarms arrive."),
     "drift": ("drift", "Find differences without being able to write (exit 2 if there are any)."),
+    "audit": ("audit", "Report how every site of a fleet stands, since when, and how bad it is."),
     "runbook": ("runbook", "Make a checklist of what a person has to do on a site."),
     "capabilities": (
         "capabilities",
         "Show what can be read and written on a site's recorder, and how we know.",
     ),
+    "worker": ("worker", "Take sites from `apply --runner durable`, on this host."),
     "show": ("show", "Show a plan that was written to a file."),
     "learn": ("learn", "Find out how a recorder keeps its settings, by changes that a person makes."),
     "lab": ("lab", "Run the embedded lab: recorders, portal and mail on loopback."),

@@ -12,6 +12,7 @@ import click
 from ivn_provision.cli.guarding import select_options
 from ivn_provision.cli.shared import (
     compare,
+    document_of,
     echo,
     errors_by_site,
     report,
@@ -67,13 +68,14 @@ def command(
         raise UsageProblem("--valid-for needs --out", next_step="Add --out FILE.")
     seconds = seconds_of(valid_for or _VALID, "--valid-for")
     compared = compare(choice, deadline, targets=targets, excludes=excludes, whole=out is not None)
+    document = None
     if out is not None:
-        compared.document.update(_saved(compared, seconds, targets, excludes))
-        write_text(out, json.dumps(compared.document, indent=2) + "\n")
-    report(compared, form, drift=False)
-    if out is not None and form == "text" and compared.document["applyable"]:
+        document = {**document_of(compared), **_saved(compared, seconds, targets, excludes)}
+        write_text(out, json.dumps(document, indent=2) + "\n")
+    report(compared, form, drift=False, document=document)
+    if document is not None and form == "text" and document["applyable"]:
         name = shlex.quote(str(out))
-        expires = compared.document["ivn"]["saved"]["expires"]
+        expires = document["ivn"]["saved"]["expires"]
         echo(
             f"Saved in {name}. `ivn-provision apply {name}` makes exactly these changes, once, until {expires}."
         )

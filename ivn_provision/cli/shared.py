@@ -29,6 +29,7 @@ from ivn_provision.spec.site import Site
 
 if TYPE_CHECKING:
     from ivn_provision.drivers.xprotect_e.layout_set import Layouts
+    from ivn_provision.model.desired import Desired
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -79,15 +80,19 @@ def echo(text: str, *, err: bool = False) -> None:
     click.echo(shown, err=err, color=paint(err=err).on or None)
 
 
-def opener(deadline: float, sites: Sequence[HasFile]) -> Opener:
-    """Opens drivers with secrets from this process's environment, and attestations from beside the sites."""
+def opener(deadline: float, sites: Sequence[HasFile], *, listed: bool = False) -> Opener:
+    """Opens drivers with secrets from this process's environment, and attestations from beside the sites.
+
+    `listed`: many sites of a portal may be read together. Only for what reads each site once and writes none.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Opener(
-        secret=_resolve,
+        secret=resolve_secret,
         run_id=f"{stamp}-{secrets.token_hex(4)}",
         deadline_seconds=deadline,
         attestations=attestations_of(sites),
         layouts=layouts_of(sites),
+        listed=len(sites) if listed else 0,
     )
 
 
@@ -107,7 +112,8 @@ def layouts_of(sites: Sequence[HasFile]) -> Layouts | None:
     return found
 
 
-def _resolve(reference: SecretRef) -> Secret:
+def resolve_secret(reference: SecretRef) -> Secret:
+    """From this process's environment."""
     from ivn_provision.spec.secrets import resolve
 
     return resolve(reference, os.environ)
@@ -120,11 +126,15 @@ def now() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Declared against live, of all sites asked for. `problems` are of the fleet's files, of no one site."""
+    """Declared against live, of all sites asked for, at `timestamp` (RFC 3339). `partial`: globs chose a part.
+
+    `problems` are of the fleet's files, of no one site.
+    """
 
     outcomes: tuple[SiteOutcome, ...]
     plans: tuple[SitePlan, ...]
-    document: dict[str, Any]
+    timestamp: str
+    partial: bool = False
     sites: tuple[Site, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
 
@@ -143,6 +153,14 @@ class Compared:
         return exit_code(self.outcomes) or int(any(each.is_error for each in self.problems))
 
 
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What a comparison is made with beside the files. `desired`: what the sites shall be instead, None for them."""
+
+    more: Callable[[Site, SitePlan], SitePlan]
+    desired: Callable[[Site], Desired] | None = None
+
+
 def compare(
     choice: Choice,
     deadline: float,
@@ -150,14 +168,14 @@ def compare(
     targets: Sequence[str] = (),
     excludes: Sequence[str] = (),
     whole: bool = False,
+    against: Against | None = None,
 ) -> Compared:
     """Read the sites with drivers that cannot write, and compare; of that what the globs choose.
 
-    With `whole` the plans and the sites are kept as they are; else what a report shows. Raises UsageProblem for a
-    glob that names nothing.
+    With `whole` the plans and the sites are kept as they are; else what a report shows. `against` says more of each
+    plan before that, without reading more. Raises UsageProblem for a glob that names nothing.
     """
     from ivn_provision.cli.progress import progress
-    from ivn_provision.plan.plan_json import to_json
     from ivn_provision.plan.select import select, unmatched
     from ivn_provision.run.fleet.planning import as_shown, plan_fleet
     from ivn_provision.run.fleet.runners import Threads
@@ -167,36 +185,60 @@ def compare(
     sites: dict[str, Site] = {}
 
     def keep(site: Site, plan: SitePlan) -> SitePlan:
+        plan = against.more(site, plan) if against else plan
         if whole:
             sites[site.name] = site
         return plan if whole else as_shown(plan)
 
+    opened = opener(deadline, refs, listed=True)
+    if against and against.desired:
+        opened.desired = against.desired
     gc.freeze()  # what is imported lives to the end: no collection of a fleet's garbage needs to look at it
     with progress(len(refs)) as observer:
-        outcomes = plan_fleet(files, refs, opener(deadline, refs), observer, runner=Threads(), keep=keep)
+        runner = Threads(limits=opened.limits, network=files.network)
+        outcomes = plan_fleet(files, refs, opened, observer, runner=runner, keep=keep)
     found = tuple(each.plan for each in outcomes if each.plan is not None)
     is_whole = len(found) == len(outcomes)
     if is_whole and (missing := unmatched(found, (*targets, *excludes))):
         raise missing
     plans = tuple(select(plan, targets, excludes) for plan in found)
-    document = to_json(
-        plans, timestamp=now(), errors=errors_by_site(outcomes), partial=bool(targets or excludes)
-    )
     loaded = tuple(sites[each.site] for each in outcomes if each.site in sites)
-    return Compared(outcomes, plans, document, loaded, files.problems() if choice.is_all else ())
+    problems = files.problems() if choice.is_all else ()
+    return Compared(outcomes, plans, now(), bool(targets or excludes), loaded, problems)
 
 
-def report(compared: Compared, form: str, *, drift: bool) -> None:
-    """Show what was found, and the errors on stderr."""
+def document_of(compared: Compared) -> dict[str, Any]:
+    """The whole plan as JSON. A fleet's is large: `report` shows it without having it."""
+    from ivn_provision.plan.plan_json import to_json
+
+    errors = errors_by_site(compared.outcomes)
+    return to_json(compared.plans, timestamp=compared.timestamp, errors=errors, partial=compared.partial)
+
+
+def report(compared: Compared, form: str, *, drift: bool, document: dict[str, Any] | None = None) -> None:
+    """Show what was found, and the errors on stderr. `document` is the JSON where it says more than that."""
     from ivn_provision.report.plan_text import render
 
-    if form == "json":
-        echo(json.dumps(compared.document, indent=2))
+    if form == "json" and document is not None:
+        echo(json.dumps(document, indent=2))
+    elif form == "json":
+        _echo_json(compared)
     elif compared.plans:
         echo(render(compared.plans, paint(), drift=drift))
     show_errors(compared.outcomes)
     if problems := [each for each in compared.problems if each.is_error]:
         echo(render_diagnostics(problems), err=True)
+
+
+def _echo_json(compared: Compared) -> None:
+    from ivn_provision.plan.plan_pieces import pieces
+
+    errors = errors_by_site(compared.outcomes)
+    for piece in pieces(
+        compared.plans, timestamp=compared.timestamp, errors=errors, partial=compared.partial
+    ):
+        click.echo(piece, nl=False)
+    click.echo()
 
 
 class Ended(Protocol):

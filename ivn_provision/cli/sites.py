@@ -48,7 +48,7 @@ def _json(ref: SiteRef, head: SiteRef | None) -> dict[str, object]:
 def _text(refs: Sequence[SiteRef], heads: Sequence[SiteRef | None]) -> str:
     from ivn_provision.report.paint import safe
 
-    width = max(len(ref.name) for ref in refs)
+    width = max((len(ref.name) for ref in refs), default=0)
     return "\n".join(
         f"{safe(ref.name):<{width}}  {safe(_words(head))}".rstrip()
         for ref, head in zip(refs, heads, strict=True)

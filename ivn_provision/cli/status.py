@@ -36,7 +36,9 @@ def command(*, choice: Choice, form: str, deadline: float) -> None:
     files = fleet_files(choice)
     refs = refs_of(choice, files)
     with progress(len(refs)) as observer:
-        outcomes = plan_fleet(files, refs, opener(deadline, refs), observer, runner=Threads())
+        outcomes = plan_fleet(
+            files, refs, opener(deadline, refs, listed=True), observer, runner=Threads(network=files.network)
+        )
     plans = [each.plan for each in outcomes if each.plan is not None]
     found = standings_of(plans, state_folder())
     if form == "json":

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,8 @@ def command(*, paths: tuple[str, ...], form: str, no_cache: bool) -> None:
     from ivn_provision.spec.check import check_paths
 
     chosen = paths or ("sites" if os.path.isdir("sites") else ".",)
-    checked = _with_layouts(check_paths(chosen, cache_folder=None if no_cache else CACHE), chosen)
+    checked = check_paths(chosen, cache_folder=None if no_cache else CACHE)
+    checked = _with_waivers(_with_layouts(checked, chosen), chosen)
     text = _rendered(checked, form)
     if text:
         click.echo(text, color=_paint().on or None)  # click would strip a colour that was asked for
@@ -61,6 +63,18 @@ def _with_layouts(checked: Checked, paths: Sequence[str]) -> Checked:
 
     found = [each for folder in folders for each in check_folder(folder)[1]]
     return replace(checked, diagnostics=unique([*checked.diagnostics, *found]))
+
+
+def _with_waivers(checked: Checked, paths: Sequence[str]) -> Checked:
+    """Also what is wrong with the fleet's waivers, where there are any."""
+    from ivn_provision.spec.discovery import discover
+    from ivn_provision.spec.fleet import unique
+    from ivn_provision.spec.waivers import check_waivers, waivers_file
+
+    files = [waivers_file(root) for root in discover(paths).roots]
+    today = datetime.now(UTC).date()
+    found = [each for file in files if os.path.lexists(file) for each in check_waivers(file, today)[1]]
+    return replace(checked, diagnostics=unique([*checked.diagnostics, *found])) if found else checked
 
 
 def _rendered(checked: Checked, form: str) -> str:
@@ -92,8 +106,9 @@ def _titles() -> dict[str, str]:
     from ivn_provision.drivers.xprotect_e.layout_rules import CODES as LAYOUT_CODES
     from ivn_provision.spec.codes import CODES
     from ivn_provision.spec.rules import RULES
+    from ivn_provision.spec.waivers import CODES as WAIVER_CODES
 
-    return {**CODES, **LAYOUT_CODES, **{each.code: each.title for each in RULES}}
+    return {**CODES, **WAIVER_CODES, **LAYOUT_CODES, **{each.code: each.title for each in RULES}}
 
 
 def _summary(checked: Checked) -> None:

@@ -22,6 +22,7 @@ class Fault:
 CLOCK_SKEW_SECONDS = 300
 SLOW_MAIL_SECONDS = 4.0
 MAIL_INTERVAL_SECONDS = 60.0
+RATE_PER_SECOND = 5.0
 
 MACHINE = (
     Fault("disk-full", "nothing can be written; 1 % of each disk is free"),
@@ -65,6 +66,13 @@ MAIL = (
     Fault("translate", "a relay puts the words before the colons into German", 11),
 )
 """Of the mail server."""
+
+PORTAL = (
+    Fault("rate-limit", "more than 5 requests a second are refused: 429, with Retry-After"),
+    Fault("http_429", "every request is refused: 429, Retry-After: 1"),
+    Fault("http_503", "every request is refused: 503, Retry-After: 1"),
+)
+"""Of the portal's HTTP API; its other faults say by their names what they are."""
 
 
 def names(faults: Iterable[Fault]) -> frozenset[str]:

@@ -72,6 +72,7 @@ def _make(
         fields={name: value for name, value in fields.items() if value is not None},
         declared_at=site.places.place(pointer),
         needs=needs,
+        pointer=pointer,
     )
 
 

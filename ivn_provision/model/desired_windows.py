@@ -47,4 +47,6 @@ def _whole(windows: Windows) -> dict[str, Value]:
 
 
 def _make(site: Site, kind: str, key: str, pointer: str, fields: Mapping[str, Value]) -> Resource:
-    return Resource(Address(site.name, "nvr", kind, key), fields, declared_at=site.places.place(pointer))
+    return Resource(
+        Address(site.name, "nvr", kind, key), fields, declared_at=site.places.place(pointer), pointer=pointer
+    )

@@ -88,9 +88,9 @@ class Resource:
     """One object of a site.
 
     `fields` maps dotted field names (`recording.mode`) to values. On the desired side only declared
-    fields are there; `declared_at` is the place in the YAML. On the live side `handle` is the driver's
-    own reference (a Guid, an ETag path), `digest` identifies the exact value that was read, and `owned`
-    says whether the object follows our naming convention or carries our marker; a live object that is
+    fields are there; `declared_at` is the place in the YAML and `pointer` its JSON pointer there. On the live
+    side `handle` is the driver's own reference (a Guid, an ETag path), `digest` identifies the exact value that
+    was read, and `owned` says whether the object follows our naming convention or carries our marker; a live object that is
     not owned is foreign and never changed unless a declaration matches its identity. `title` is what
     people call a live object; `needs` are resources without which this one cannot be made.
     """
@@ -103,6 +103,7 @@ class Resource:
     owned: bool = True
     title: str = ""
     needs: tuple[Address, ...] = ()
+    pointer: str = ""
 
     @property
     def kind(self) -> str:

@@ -50,6 +50,13 @@ def first_difference(seen: Mapping[str, Seen], then: SitePlan, now: SitePlan) ->
     return _planned_otherwise(then, now) or _another_target(then, now)
 
 
+def fingerprint(plan: SitePlan) -> list[Any]:
+    """JSON that is the same for two plans exactly if `first_difference` finds none between them."""
+    seen = {name: each.digest for name, each in seen_of(plan).items()}
+    targets = {each.target: _product(each) for each in plan.facts}
+    return [seen, _by_object(plan), targets]
+
+
 def _moved(then: Seen | None, now: Seen | None) -> str:
     if then == now:
         return ""

@@ -18,6 +18,20 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
+class Cause(StrEnum):
+    """Why live differs from the files, as far as a revision that was live tells it (`plan/three_way.py`)."""
+
+    BY_HAND = "by hand"
+    NOT_APPLIED = "not applied"
+    BOTH = "both"
+    UNKNOWN = ""
+
+    @property
+    def is_drift(self) -> bool:
+        """Did somebody change the target? What is not known counts as if."""
+        return self is not Cause.NOT_APPLIED
+
+
 @dataclass(frozen=True, slots=True)
 class FieldChange:
     """One field, old and new. `reason` says why a person must do it, where a person must."""
@@ -27,6 +41,7 @@ class FieldChange:
     after: Value
     forces_replacement: bool = False
     reason: str = ""
+    cause: Cause = Cause.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +64,7 @@ class Change:
     blocked_by: Address | None = None
     title: str = ""
     reason: str = ""
+    cause: Cause = Cause.UNKNOWN
 
     @property
     def workable(self) -> bool:

@@ -12,15 +12,12 @@ from zoneinfo import ZoneInfo
 
 from ivn_provision.report.commissioning import Commissioning, Picture, Verdict, drawn
 from ivn_provision.report.commissioning_json import digest_of, evidence_json
-from ivn_provision.report.pages import backquoted, page_template
-from ivn_provision.report.paint import safe
+from ivn_provision.report.pages import backquoted, brief, page_template
 from ivn_provision.verify.result import Result, State
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-MOST_CHARACTERS = 600
-"""Of one piece of text: what is longer is cut, visibly; the JSON has all of it."""
 _MARKS = {State.PASS: "✓", State.FAIL: "✗", State.WARN: "!", State.INCONCLUSIVE: "?", State.SKIPPED: "–"}
 _TARGETS = {
     "nvr": "Recorder",
@@ -73,13 +70,6 @@ def render(report: Commissioning) -> str:
         faulty=[(each, lines) for each in report.pins if (lines := drawn(each.record))],
         digest=digest_of(evidence_json(report)),
     )
-
-
-def brief(text: str) -> str:
-    """Text from outside, safe to read, and cut where it is very long."""
-    if len(text) <= MOST_CHARACTERS:
-        return safe(text)
-    return f"{safe(text[:MOST_CHARACTERS])}… ({len(text) - MOST_CHARACTERS} more characters, see the JSON)"
 
 
 def counted(results: tuple[Result, ...]) -> tuple[tuple[State, int], ...]:

@@ -11,7 +11,7 @@ import ivn_provision
 from ivn_provision.diagnostics import Diagnostic, Place
 from ivn_provision.report.diagnostics_json import Json
 
-_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
 def render_sarif(diagnostics: Sequence[Diagnostic], titles: Mapping[str, str]) -> str:
@@ -27,7 +27,7 @@ def render_sarif(diagnostics: Sequence[Diagnostic], titles: Mapping[str, str]) -
         "columnKind": "unicodeCodePoints",
         "results": [_result(each, codes.index(each.code)) for each in diagnostics],
     }
-    document: Json = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+    document: Json = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
@@ -44,10 +44,10 @@ def _result(found: Diagnostic, rule: int) -> dict[str, Json]:
         "message": {"text": f"{text}."},
     }
     if found.place is not None:
-        out["locations"] = [_location(found.place)]
+        out["locations"] = [location_json(found.place)]
     if found.related:
         out["relatedLocations"] = [
-            {**_location(each.place), "id": number, "message": {"text": each.message}}
+            {**location_json(each.place), "id": number, "message": {"text": each.message}}
             for number, each in enumerate(found.related, 1)
         ]
     if found.site or found.requirements:
@@ -55,7 +55,8 @@ def _result(found: Diagnostic, rule: int) -> dict[str, Json]:
     return out
 
 
-def _location(place: Place) -> dict[str, Json]:
+def location_json(place: Place) -> dict[str, Json]:
+    """A SARIF `location`."""
     region: dict[str, Json] = {"startLine": place.line, "startColumn": place.column}
     if place.end_line:
         region["endLine"] = place.end_line

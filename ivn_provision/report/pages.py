@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ivn_provision.report.paint import safe
+
 if TYPE_CHECKING:
     from jinja2 import Template
     from markupsafe import Markup
+
+MOST_CHARACTERS = 600
+"""Of one piece of text: what is longer is cut, visibly; the JSON has all of it."""
 
 
 def page_template(name: str, filters: Mapping[str, Callable[..., Any]]) -> Template:
@@ -23,6 +28,13 @@ def page_template(name: str, filters: Mapping[str, Callable[..., Any]]) -> Templ
     )
     environment.filters |= filters
     return environment.get_template(name)
+
+
+def brief(text: str) -> str:
+    """Text from outside, safe to read, and cut where it is very long."""
+    if len(text) <= MOST_CHARACTERS:
+        return safe(text)
+    return f"{safe(text[:MOST_CHARACTERS])}… ({len(text) - MOST_CHARACTERS} more characters, see the JSON)"
 
 
 def backquoted(text: str, tag: str) -> Markup:

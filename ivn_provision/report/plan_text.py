@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.resource import Unset, Value
-from ivn_provision.plan.plan import Action, Change, FieldChange, SitePlan, Unverified, count
+from ivn_provision.plan.plan import Action, Cause, Change, FieldChange, SitePlan, Unverified, count
 from ivn_provision.plan.values_json import is_sensitive, is_unknown
 from ivn_provision.report.paint import Paint, safe
 from ivn_provision.secret import MASK
@@ -19,6 +19,11 @@ SIGNS = {
     Action.UPDATE: ("~", "yellow"),
     Action.DELETE: ("-", "red"),
     Action.REPLACE: ("-/+", "red"),
+}
+CAUSES = {
+    Cause.BY_HAND: "changed by hand",
+    Cause.NOT_APPLIED: "not applied yet",
+    Cause.BOTH: "changed by hand, and declared anew",
 }
 _WORDS = {
     Action.CREATE: "will be created",
@@ -51,8 +56,19 @@ def summary(plans: tuple[SitePlan, ...], paint: Paint, *, drift: bool = False) -
     if totals.blocked:
         text += f", {totals.blocked} waiting for that"
     text += _confirmations(totals.open, ", ")
+    if causes := _causes(differing):
+        text = f"{causes}; {text}"
     head = f"Drift on {len(differing)} of {len(plans)} site(s):" if drift else "Plan:"
     return f"{paint(head, 'bold')} {text}."
+
+
+def _causes(plans: list[SitePlan]) -> str:
+    """How many objects for which cause; "" where no base was given."""
+    found = [change.cause for plan in plans for change in plan.changes]
+    if not any(found):
+        return ""
+    words = {**CAUSES, Cause.UNKNOWN: "not known since when"}
+    return ", ".join(f"{found.count(cause)} {text}" for cause, text in words.items() if cause in found)
 
 
 def _confirmations(number: int, before: str) -> str:
@@ -83,7 +99,8 @@ def _change(change: Change, paint: Paint, *, drift: bool) -> Iterator[str]:
     if change.manual:
         sign, colour = "!", "cyan"
     key = f' "{safe(change.address.key)}"' if change.address.key else ""
-    yield f"  {paint('# ' + safe(str(change.address)), 'bold')} {_words(change, drift=drift)}"
+    cause = f": {CAUSES[change.cause]}" if change.cause else ""
+    yield f"  {paint('# ' + safe(str(change.address)), 'bold')} {_words(change, drift=drift)}{cause}"
     if change.title and change.title != change.address.key and change.action is not Action.DELETE:
         yield paint(f"  # on the target: {safe(change.title)}", "dim")
     if change.reason:
@@ -134,6 +151,8 @@ def _field(change: Change, each: FieldChange, width: int, paint: Paint) -> Itera
     if change.manual:
         sign = ("!", "cyan")
     tail = "  # forces replacement" if each.forces_replacement else ""
+    if change.cause is Cause.BOTH and each.cause:
+        tail += f"  # {CAUSES[each.cause]}"
     yield f"      {paint(*sign)} {text}{paint(tail, 'red')}"
     if each.reason:
         yield paint(f"          {safe(each.reason)}", "dim")

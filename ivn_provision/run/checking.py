@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ivn_provision.drivers.base import Reader
@@ -40,13 +40,16 @@ SMTP_SECONDS, IMAGE_SECONDS = 15, 30
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What the checks of a site found. `error`: a target did not answer, so that its checks are inconclusive;
-    without results nothing could be looked at. `images` by camera number. `facts` are of those that answered."""
+    without results nothing could be looked at. `images` by camera number. `facts` are of those that answered.
+    `plan` is of these too, and `errors` has the others, by target."""
 
     site: str
     results: tuple[Result, ...] = ()
     images: Mapping[int, CameraImage] | None = None
     error: IvnError | None = None
     facts: tuple[TargetFacts, ...] = ()
+    plan: SitePlan | None = None
+    errors: Mapping[str, IvnError] = field(default_factory=dict)
 
 
 def check_sites(sites: tuple[Site, ...], opener: Opener, observer: Observer) -> tuple[Checked, ...]:
@@ -71,11 +74,19 @@ def check_site(site: Site, opener: Opener, observer: Observer) -> Checked:
     finally:
         for reader in readers.values():
             reader.close()
-    error = next((gathering.errors[name] for name in readers if name in gathering.errors), None)
-    if error is not None:
-        name_place(error, site.name)
-    facts = evidence.plan.facts if evidence.plan else ()
-    return Checked(site.name, run(CHECKS, evidence), evidence.images, error, facts)
+    errors = {name: gathering.errors[name] for name in readers if name in gathering.errors}
+    for each in errors.values():
+        name_place(each, site.name)
+    plan = evidence.plan
+    return Checked(
+        site=site.name,
+        results=run(CHECKS, evidence),
+        images=evidence.images,
+        error=next(iter(errors.values()), None),
+        facts=plan.facts if plan else (),
+        plan=plan,
+        errors=errors,
+    )
 
 
 class _Gathering:

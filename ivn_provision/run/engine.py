@@ -35,7 +35,7 @@ def plan_sites(sites: Sequence[Site], opener: Opener, observer: Observer) -> tup
         _told(outcome, observer)
         return outcome
 
-    return side_by_side(plan, sites)
+    return side_by_side(plan, sites, limits=opener.limits, network=lambda site: site.network)
 
 
 def apply_sites(
@@ -76,7 +76,10 @@ def apply_sites(
 
 
 def _applied(sites: Sequence[Site], apply: SiteApply, *, one_by_one: bool) -> tuple[SiteOutcome, ...]:
-    prepared = side_by_side(lambda site: _prepared(site, apply), sites)
+    limits = apply.opener.limits
+    prepared = side_by_side(
+        lambda site: _prepared(site, apply), sites, limits=limits, network=lambda site: site.network
+    )
     try:
         _within_limits(prepared, apply.guards)
     except IvnError as error:
@@ -95,7 +98,9 @@ def _applied(sites: Sequence[Site], apply: SiteApply, *, one_by_one: bool) -> tu
         _told(outcome, apply.observer)
         return outcome
 
-    return tuple(write(each) for each in prepared) if one_by_one else side_by_side(write, prepared)
+    if one_by_one:
+        return tuple(write(each) for each in prepared)
+    return side_by_side(write, prepared, limits=limits, network=lambda each: each.site.network)
 
 
 def _prepared(site: Site, apply: SiteApply) -> Prepared:

@@ -1,189 +1,101 @@
-"""A site as its files said at a git revision: neither work tree nor index is touched, and nothing is run.
+"""Sites as their files said at a git revision: neither work tree nor index is touched, and nothing is run.
 
-Only the fleet's own `*.yml` are taken out of the repository, into a private folder that is removed again. What
-would be a link or another repository there is refused: the site would silently be another one.
+The fleet's files are taken out of the repository (`git_tree`) into a private folder that is removed again.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import stat
 import tempfile
-import zlib
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import Any, Self
 
 from ivn_provision.diagnostics import Diagnostic, Place
 from ivn_provision.errors import PlanError, SpecError, UsageProblem
+from ivn_provision.run.fleet.loading import FleetFiles
+from ivn_provision.run.git_tree import read_fleet, repository_of
 from ivn_provision.secret import SecretRef
-from ivn_provision.spec.discovery import GROUPS, fleet_root
-from ivn_provision.spec.fleet import find_site
+from ivn_provision.spec.fleet import site_file
 from ivn_provision.spec.site import Origin, Places, Site
-
-if TYPE_CHECKING:
-    from dulwich.objects import Commit
-    from dulwich.repo import Repo
-
-_LARGEST = 1024 * 1024
-_LARGEST_FLEET = 64 * _LARGEST
-_MOST_ENTRIES = 50_000
-_DEEPEST = 16
-_SUFFIX = b".yml"
-_REVISION = re.compile(r"([A-Za-z0-9][A-Za-z0-9._/-]{0,199})((?:~[0-9]{0,4}|\^[0-9]?){0,20})")
-_STEP = re.compile(r"([~^])([0-9]*)")
-_NOT_SAFE = "it is not read from a revision; make it a plain file, or roll back to a run or snapshot"
 
 
 def site_at(folder: Path, name: str, revision: str) -> tuple[Site, str]:
-    """A site as its fleet's files said at a revision, and the commit's hash.
+    """A site as its fleet's files said at a revision, and the commit's hash. Raises PlanError, SpecError."""
+    with RevisionFleet(folder, revision) as fleet:
+        return fleet.site(name), fleet.commit
+
+
+class RevisionFleet:
+    """The files of a fleet at a revision, read once; its sites are loaded one by one. Thread-safe, `with` it.
 
     Paths are those that the files would name in the fleet's present folder: secrets stay references, and files
-    that they name are read where they are now. Places say `abc1234:PATH`. Raises PlanError, SpecError.
+    that they name are read where they are now. Places say `abc1234:PATH`. Raises PlanError.
     """
-    if not _REVISION.fullmatch(revision) or len(revision) > 200:
-        raise PlanError(
-            f"{revision[:80]!r} is no name of a git revision", next_step="Give a hash, tag or branch."
-        )
-    root = Path(os.path.realpath(fleet_root(str(folder))))
-    repository = next((each for each in (root, *root.parents) if os.path.lexists(each / ".git")), None)
-    if repository is None:
-        raise PlanError(
-            f"{folder} is in no git repository",
-            where=str(folder),
-            next_step="Use --to RUN or --to-snapshot ID.",
-        )
-    commit, files = _read(repository, root, revision)
-    with tempfile.TemporaryDirectory(prefix="ivn-revision-") as scratch:
-        there = Path(scratch + str(root))  # the same depth: `../` leads to the same place
-        for path, content in files.items():
-            _put(there.joinpath(*path), content)
-        _put(there / ".git", b"")  # a fleet ends here: nothing above the scratch folder is looked at
-        return _loaded(there, name, _Moved(scratch, str(root), commit[:7])), commit
+
+    def __init__(self, folder: Path, revision: str) -> None:
+        repository, root = repository_of(folder, revision)
+        self.commit, files = read_fleet(repository, root, revision)
+        self._scratch = tempfile.TemporaryDirectory(prefix="ivn-revision-")
+        scratch = self._scratch.__enter__()
+        try:
+            there = Path(scratch + str(root))  # the same depth: `../` leads to the same place
+            there.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for path, content in files.items():
+                _put(there.joinpath(*path), content)
+            _put(there / ".git", b"")  # a fleet ends here: nothing above the scratch folder is looked at
+            self._moved = _Moved(scratch, str(root), self.commit[:7])
+            self.files = FleetFiles(there)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The private folder goes away."""
+        self._scratch.cleanup()
+
+    def has(self, name: str) -> bool:
+        """Was there a site of that name?"""
+        return any(ref.name == name for ref in self.files.refs)
+
+    def site(self, name: str) -> Site:
+        """Raises PlanError if there was none, SpecError if it had errors."""
+        moved = self._moved
+        try:
+            site_file(self._folder, name)
+            ref = next(each for each in self.files.refs if each.name == name)
+            site = self.files.load(ref)
+        except UsageProblem as error:
+            parts = (error.summary, error.next_step)
+            summary, hint = (text.replace(self._folder, moved.root) for text in parts)
+            raise PlanError(f"at {moved.commit} {summary}", next_step=hint) from None
+        except SpecError as error:
+            raise SpecError(
+                tuple(map(moved.diagnostic, error.diagnostics)),
+                summary=f"{name} had errors at {moved.commit}, as this version of the tool sees it",
+                next_step="Choose another revision, or --to RUN.",
+            ) from None
+        found = moved.value(site)
+        assert isinstance(found, Site)
+        return found
+
+    @property
+    def _folder(self) -> str:
+        return self._moved.scratch + self._moved.root
 
 
 def _put(file: Path, content: bytes) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file.write_bytes(content)
-
-
-def _read(repository: Path, root: Path, revision: str) -> tuple[str, Mapping[tuple[str, ...], bytes]]:
-    """The commit's hash and the fleet's files in it. Raises PlanError."""
-    from dulwich.errors import ChecksumMismatch, FileFormatException, NotGitRepository, WrongObjectException
-    from dulwich.repo import Repo
-
-    broken = (ChecksumMismatch, FileFormatException, NotGitRepository, WrongObjectException, zlib.error)
-    try:
-        with Repo(str(repository)) as repo:
-            commit = _commit(repo, repository, revision)
-            parts = root.relative_to(repository).parts
-            return commit.id.decode(), dict(_Reader(repo, revision).fleet(commit.tree, parts))
-    except (*broken, KeyError, ValueError, AttributeError, AssertionError, IndexError, OSError) as error:
-        raise PlanError(
-            f"the repository at {repository} cannot be read: {type(error).__name__}",
-            where=str(repository),
-            next_step="Check it with `git fsck`; a shallow clone lacks older revisions.",
-        ) from error
-
-
-def _commit(repo: Repo, repository: Path, revision: str) -> Commit:
-    """A branch, tag or hash (or the beginning of one), and from there to parents as git writes it: `~2`, `^`."""
-    from dulwich.objectspec import AmbiguousShortId, parse_commit
-
-    named = _REVISION.fullmatch(revision)
-    assert named
-    try:
-        commit = parse_commit(repo, named[1].encode())
-        for sign, number in _STEP.findall(named[2]):
-            count = int(number or 1)
-            if sign == "^" and count:
-                commit = parse_commit(repo, commit.parents[count - 1])
-            for _ in range(count if sign == "~" else 0):
-                commit = parse_commit(repo, commit.parents[0])
-    except (KeyError, ValueError, IndexError, AmbiguousShortId) as error:
-        raise _unknown(repository, revision) from error
-    return commit
-
-
-def _unknown(repository: Path, revision: str) -> PlanError:
-    return PlanError(
-        f"there is no revision {revision} in {repository}, or more than one of that name",
-        where=str(repository),
-        next_step="Look for it with `git log --oneline`.",
-    )
-
-
-class _Reader:
-    """Takes a fleet's files out of one revision; hostile trees end in a PlanError."""
-
-    def __init__(self, repo: Repo, revision: str) -> None:
-        self._repo = repo
-        self._revision = revision
-        self._entries = 0
-        self._bytes = 0
-
-    def fleet(self, tree: Any, parts: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], bytes]]:
-        """The `*.yml` below the folder `parts` of a tree."""
-        for part in parts:
-            mode, tree = self._entry(tree, part)
-            if not stat.S_ISDIR(mode):
-                raise PlanError(
-                    f"{self._revision} has no folder {'/'.join(parts)}",
-                    next_step="Choose a later revision: the fleet was somewhere else, or not there yet.",
-                )
-        yield from self._files(tree, ())
-
-    def _entry(self, tree: Any, part: str) -> tuple[int, Any]:
-        """Mode and hash; a mode of no folder where there is none."""
-        try:
-            return self._repo[tree][part.encode()]  # type: ignore[index,no-any-return] # a tree
-        except KeyError:
-            return 0, b""
-
-    def _files(self, tree: Any, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], bytes]]:
-        for entry in self._repo[tree].items():  # type: ignore[attr-defined] # a tree
-            self._count(len(above))
-            name = _safe(entry.path, above)
-            wanted = entry.path.endswith(_SUFFIX)
-            if stat.S_ISDIR(entry.mode):
-                yield from self._files(entry.sha, (*above, name))
-            elif stat.S_ISREG(entry.mode):
-                if wanted:
-                    yield (*above, name), self._content(entry.sha, "/".join((*above, name)))
-            elif wanted or name == GROUPS:
-                what = "a symbolic link" if stat.S_ISLNK(entry.mode) else "another repository"
-                raise PlanError(
-                    f"{'/'.join((*above, name))} is {what} in {self._revision}", next_step=_NOT_SAFE
-                )
-
-    def _count(self, depth: int) -> None:
-        self._entries += 1
-        if self._entries > _MOST_ENTRIES or depth > _DEEPEST:
-            raise PlanError(
-                f"the fleet's folder in {self._revision} has more than {_MOST_ENTRIES} files, or is deeper than "
-                f"{_DEEPEST} folders",
-                next_step="That is no fleet: name the right folder with --fleet.",
-            )
-
-    def _content(self, blob: bytes, path: str) -> bytes:
-        content: bytes = self._repo[blob].as_raw_string()
-        self._bytes += len(content)
-        if len(content) > _LARGEST or self._bytes > _LARGEST_FLEET:
-            raise PlanError(f"{path} is too large in {self._revision} for a site file", next_step=_NOT_SAFE)
-        return content
-
-
-def _safe(path: bytes, above: tuple[str, ...]) -> str:
-    """The name of an entry. Git itself makes none that leads elsewhere; whoever wrote this one means harm."""
-    name = path.decode("utf-8", "backslashreplace")
-    if name in {"", ".", ".."} or name.lower() == ".git" or set(name) & {"/", "\0"}:
-        raise PlanError(
-            f"the revision holds a file of the name {name!r} in {'/'.join(above) or 'its fleet'}",
-            next_step="Find out who made that commit; nothing of it was used.",
-        )
-    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,20 +144,3 @@ class _Moved:
 
     def _is_below(self, text: str) -> bool:
         return text.startswith(self.scratch + os.sep)
-
-
-def _loaded(there: Path, name: str, moved: _Moved) -> Site:
-    try:
-        site = find_site(there, name)
-    except UsageProblem as error:
-        summary, hint = (text.replace(str(there), moved.root) for text in (error.summary, error.next_step))
-        raise PlanError(f"at {moved.commit} {summary}", next_step=hint) from None
-    except SpecError as error:
-        raise SpecError(
-            tuple(map(moved.diagnostic, error.diagnostics)),
-            summary=f"{name} had errors at {moved.commit}, as this version of the tool sees it",
-            next_step="Choose another revision, or --to RUN.",
-        ) from None
-    found = moved.value(site)
-    assert isinstance(found, Site)
-    return found

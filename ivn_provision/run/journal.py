@@ -37,7 +37,8 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What `history` lists. `sites` says how the run ended on each; `error` why a journal cannot be read.
+    """What `history` lists. `sites` says how the run ended on each; `error` why a journal cannot be read; `partial`:
+    it was for a part of each site (`--target`).
 
     A run without `at` has no record: it broke off before it began, or its journal was removed.
     """
@@ -50,6 +51,7 @@ class RunSummary:
     sites: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
     dirty: bool = False
+    partial: bool = False
 
 
 class Journal:
@@ -294,11 +296,18 @@ def _summary(state: StateFolder, run: str) -> RunSummary:
         who, command, revision = (begin[name].text() for name in ("who", "command", "revision"))
         changed = begin.find("dirty")
         dirty = changed is not None and changed.flag()
-        return RunSummary(run, records[0].at, who, command, revision, sites, dirty=dirty)
+        partial = _is_partial(begin)
+        return RunSummary(run, records[0].at, who, command, revision, sites, dirty=dirty, partial=partial)
     except StateError as error:
         return RunSummary(run, error=f"{error.summary} ({error.where})")
     except WrongShape as error:
         return RunSummary(run, error=f"its first record is not understood: {error}")
+
+
+def _is_partial(begin: Node) -> bool:
+    options = begin.find("options")
+    globs = [options.find(name) for name in ("target", "exclude")] if options is not None else []
+    return any(each is not None and list(each.items()) for each in globs)
 
 
 def _folder(state: StateFolder, run: str) -> Path:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from ivn_provision.errors import IvnError, TargetError
+from ivn_provision.run.fleet.dispatch import dispatched
+from ivn_provision.run.fleet.limits import STANDARD, FleetLimits
 
-WORKERS = 32
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> tuple[Result, ...]:
+def side_by_side(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    limits: FleetLimits = STANDARD,
+    network: Callable[[Item], str] = lambda _: "",
+) -> tuple[Result, ...]:
     """`work` of every item, in the order given. `work` raises nothing (see `guarded`)."""
     if len(items) <= 1:
         return tuple(work(each) for each in items)
-    with ThreadPoolExecutor(max_workers=min(WORKERS, len(items))) as pool:
-        return tuple(pool.map(work, items))
+    found = sorted(dispatched(work, items, limits, network), key=lambda each: each[0])
+    return tuple(result for _, result in found)
 
 
 def guarded(site: str, work: Callable[[], Result], otherwise: Callable[[IvnError], Result]) -> Result:

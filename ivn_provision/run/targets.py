@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from ivn_provision.errors import Refused, SecretError
 from ivn_provision.model.desired import Desired, desired_of
 from ivn_provision.plan.attestations import Attestation
+from ivn_provision.run.fleet.limits import STANDARD, FleetLimits
 from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.site import Nvr, Portal, Site
 from ivn_provision.transports.breaker import Breaker
-from ivn_provision.transports.deadline import Deadline
+from ivn_provision.transports.deadline import Deadline, SiteDeadline
 
 if TYPE_CHECKING:
     from ivn_provision.drivers.base import Reader, Writer
@@ -25,19 +26,24 @@ if TYPE_CHECKING:
     from ivn_provision.drivers.xprotect_e.driver import XProtectReader
     from ivn_provision.drivers.xprotect_e.image_server import Login
     from ivn_provision.drivers.xprotect_e.layout_set import Layouts
+    from ivn_provision.run.portals import Portals
     from ivn_provision.transports.http import JsonClient
 
 READ_SCOPE = "sites:read events:read"
 WRITE_SCOPE = "sites:read events:read sites:write secrets:write"
 TEST_SCOPE = "sites:read events:read tests:run"
+SITE_DEADLINES = 3
 E_CODE = ("xprotect-professional-", "xprotect-enterprise-")
 
 
 @dataclass(slots=True)
 class Opener:
-    """Opens drivers. Shared by the sites of a run, for portal tokens; thread-safe.
+    """Opens drivers. Shared by the sites of a run, for what they share of a portal; thread-safe.
 
-    `secret` resolves references; `deadline_seconds` is for each operation on a target. `attestations` gives
+    `secret` resolves references; `deadline_seconds` is for each operation on a target. All operations that read
+    a site have `SITE_DEADLINES` times that together; those that write one have no such end. `limits` are of the
+    whole run. `listed`: over how many sites the run is, if it only reads and takes what a portal says of them in
+    one listing, up to five minutes old; 0 for a request for each site. `attestations` gives
     those of a site by its name, `clock` the time by which they are weighed. `layouts` are those of recorders;
     None for those that ship with the tool. `file_edits`: may files of a real recorder be edited? `desired` says
     what a site shall be: what its file declares, or an earlier state. `writes_before`: how often the run, if it
@@ -54,32 +60,45 @@ class Opener:
     file_edits: bool = False
     desired: Callable[[Site], Desired] = desired_of
     writes_before: Mapping[str, int] = field(default_factory=dict)
-    _tokens: dict[tuple[str, str, Secret, str], TokenSource] = field(default_factory=dict, init=False)
+    limits: FleetLimits = STANDARD
+    listed: int = 0
+    _shared: Portals | None = field(default=None, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def readers(self, site: Site) -> Mapping[str, Reader]:
         """Drivers that cannot write, by target."""
         found: dict[str, Reader] = {}
+        deadline = SiteDeadline(self.deadline_seconds, SITE_DEADLINES * self.deadline_seconds)
         if site.nvr:
-            found["nvr"] = self.recorder(site.name, site.nvr)
+            found["nvr"] = self.recorder(site.name, site.nvr, deadline=deadline)
         if site.portal:
             from ivn_provision.drivers.portal.driver import PortalReader
 
+            secret = self.secret(site.portal.auth.client_secret)
             found["portal"] = PortalReader(
                 site.name,
                 site.portal.account,
-                self._client(site.portal),
-                self._token(site.portal, READ_SCOPE),
+                self._portals().client(site.portal, deadline, deadline.waited),
+                self._portals().token(site.portal, secret, READ_SCOPE),
                 mails_since=self._mails_since(site),
+                fleet=self._portals().fleet(site.portal, secret) if self.listed else None,
             )
         return found
 
-    def recorder(self, site: str, nvr: Nvr, *, logs_in: bool = True) -> XProtectReader:
-        """The driver of a recorder, for reading; with `logs_in` declared users are tried at its image server."""
+    def recorder(
+        self,
+        site: str,
+        nvr: Nvr,
+        *,
+        logs_in: bool = True,
+        deadline: Callable[[], Deadline] | None = None,
+    ) -> XProtectReader:
+        """The driver of a recorder, for reading; with `logs_in` declared users are tried at its image server.
+        `deadline` gives that of each operation, where it is not the opener's."""
         from ivn_provision.drivers.xprotect_e.driver import XProtectReader
         from ivn_provision.drivers.xprotect_e.windows_seen import asked_of
 
-        link = self._link(nvr)
+        link = self._link(nvr, deadline)
         logins = self._logins(nvr) if logs_in else ()
         return XProtectReader(
             site,
@@ -138,7 +157,7 @@ class Opener:
         """The way to a recorder's agent, for commands that speak to it themselves."""
         return self._link(nvr)
 
-    def _link(self, nvr: Nvr) -> AgentLink:
+    def _link(self, nvr: Nvr, deadline: Callable[[], Deadline] | None = None) -> AgentLink:
         from ivn_provision.drivers.xprotect_e.agent_link import RemoteAgent
         from ivn_provision.transports.ways import way_of
         from ivn_provision.transports.winrm_settings import is_loopback
@@ -152,7 +171,7 @@ class Opener:
         return RemoteAgent(
             way,
             is_loopback=is_loopback(nvr.connect.host),
-            deadline=lambda: Deadline(self.deadline_seconds),
+            deadline=deadline or self._deadline,
             guard=lambda: self.breaker.guard(way.account, way.endpoint),
         )
 
@@ -173,16 +192,18 @@ class Opener:
         return (self.clock() - timedelta(days=site.attestation_days)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _client(self, portal: Portal) -> JsonClient:
-        from ivn_provision.transports.http import JsonClient
-
-        return JsonClient(portal.url.rstrip("/"), portal.tls, lambda: Deadline(self.deadline_seconds))
+        return self._portals().client(portal, self._deadline)
 
     def _token(self, portal: Portal, scope: str) -> TokenSource:
-        from ivn_provision.drivers.portal.tokens import TokenSource
+        return self._portals().token(portal, self.secret(portal.auth.client_secret), scope)
 
-        secret = self.secret(portal.auth.client_secret)
-        key = (portal.url, portal.auth.client_id, secret, scope)
+    def _deadline(self) -> Deadline:
+        return Deadline(self.deadline_seconds)
+
+    def _portals(self) -> Portals:
+        from ivn_provision.run.portals import Portals
+
         with self._lock:
-            if key not in self._tokens:
-                self._tokens[key] = TokenSource(portal.auth.client_id, secret, scope, self.breaker)
-            return self._tokens[key]
+            if self._shared is None:
+                self._shared = Portals(self.breaker, self.limits, self.listed)
+            return self._shared

@@ -14,11 +14,12 @@ from ivn_provision.diagnostics import Diagnostic, Place, Severity
 from ivn_provision.errors import UsageProblem
 
 FLEET_FILE = "fleet.yml"
+WAIVERS_FILE = "waivers.yml"
 GROUPS = "groups"
 LAYOUTS = "layouts"
 ATTESTATIONS = "attestations"
 _OTHER_FOLDERS = frozenset({GROUPS, LAYOUTS, ATTESTATIONS})
-_NOT_SITES = frozenset({FLEET_FILE, "waivers.yml"})
+NOT_SITES = frozenset({FLEET_FILE, WAIVERS_FILE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def fleet_file(root: str) -> str | None:
 
 def _one_file(path: str, sites: dict[str, str], roots: dict[str, None]) -> None:
     folder = os.path.dirname(path) or "."
-    if os.path.basename(path) == FLEET_FILE:
+    if os.path.basename(path) in NOT_SITES:
         roots[folder] = None
     elif os.path.basename(os.path.abspath(folder)) in _OTHER_FOLDERS and path.endswith(".yml"):
         roots[_parent(folder)] = None
@@ -99,21 +100,21 @@ def _walk(folder: str, root: str, found: list[Diagnostic]) -> Iterator[tuple[str
             if not name.startswith(".") and not (name in _OTHER_FOLDERS and here == its_root)
         )
         for name in files:
-            if name.startswith(".") or name in _NOT_SITES:
-                continue
             path = _join(here, name)
+            if name == WAIVERS_FILE and here != its_root:
+                found.append(_not_read(path, "waivers stand beside fleet.yml", "Move it there."))
+            if name.startswith(".") or name in NOT_SITES:
+                continue
             if name.endswith(".yml"):
                 yield path, its_root
             elif name.endswith(".yaml"):
-                found.append(_not_read(path))
+                hint = "Rename it to end in .yml, or move it out of the fleet's folder."
+                found.append(_not_read(path, "site files end in .yml", hint))
 
 
-def _not_read(path: str) -> Diagnostic:
+def _not_read(path: str, why: str, hint: str) -> Diagnostic:
     place = Place(path, 1, 1, 1, 1)
-    hint = "Rename it to end in .yml, or move it out of the fleet's folder."
-    return Diagnostic(
-        Severity.WARNING, "SCH043", "the file is not read: site files end in .yml", place, hint=hint
-    )
+    return Diagnostic(Severity.WARNING, "SCH043", f"the file is not read: {why}", place, hint=hint)
 
 
 def _join(folder: str, name: str) -> str:

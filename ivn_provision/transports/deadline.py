@@ -1,4 +1,4 @@
-"""A deadline that every wait of one operation shares."""
+"""A deadline that every wait of one operation shares, and one that all operations on a site share."""
 
 from __future__ import annotations
 
@@ -36,6 +36,38 @@ class Deadline:
         other = Deadline(self.seconds, self.clock)
         other._end = self._end - seconds
         return other
+
+    def put_off(self, seconds: float) -> None:
+        """It ends so much later."""
+        self._end += seconds
+
+    def or_sooner(self, other: Deadline) -> Deadline:
+        """The one of the two that ends first."""
+        return self if self._end <= other._end else other.earlier(0.0)
+
+
+@dataclass(slots=True)
+class SiteDeadline:
+    """Gives the deadlines of the operations on one site: `each` seconds for one, `together` for all of them.
+
+    It begins with the first operation. What a site waits for its turn is no operation: see `waited`.
+    """
+
+    each: float
+    together: float
+    clock: Callable[[], float] = time.monotonic
+    _whole: Deadline | None = field(default=None, init=False)
+
+    def __call__(self) -> Deadline:
+        """For the next operation."""
+        if self._whole is None:
+            self._whole = Deadline(self.together, self.clock)
+        return Deadline(self.each, self.clock).or_sooner(self._whole)
+
+    def waited(self, seconds: float) -> None:
+        """The site did nothing for so long."""
+        if self._whole is not None:
+            self._whole.put_off(seconds)
 
 
 def exceeded(seconds: float, *, endpoint: str, doing: str) -> DeadlineExceeded:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from ivn_provision.errors import (
-    AuthenticationFailed,
-    Conflict,
+    DeadlineExceeded,
     IvnError,
-    LeaseHeld,
     ProtocolFault,
     Refused,
     TlsFailed,
@@ -20,18 +19,20 @@ from ivn_provision.errors import (
 from ivn_provision.secret import Secret
 from ivn_provision.spec.site import Tls
 from ivn_provision.transports.deadline import Deadline, exceeded
+from ivn_provision.transports.http_problems import PROBLEM, Talk, problem
 from ivn_provision.transports.line import CONNECT_SECONDS, Line
-from ivn_provision.transports.masking import said
+from ivn_provision.transports.throttle import DEFAULT_SECONDS, Throttle, retry_after
 from ivn_provision.transports.tls import context_of
 
 if TYPE_CHECKING:
     import httpx
 
 MAX_REPLY = 16 * 1024 * 1024
+MOST_REFUSALS = 20
 _FORM = "application/x-www-form-urlencoded"
-_PROBLEM = "urn:ivn-provision:problem:"
-_LEASE_HELD = f"{_PROBLEM}lease-held"
-_NO_CLIENT = {"invalid_client", "invalid_grant", "unauthorized_client"}  # RFC 6749, 5.2: also with HTTP 400
+
+
+_Answer = tuple[int, dict[str, str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,16 @@ class Reply:
 
 @dataclass(slots=True)
 class JsonClient:
-    """Speaks JSON to one server. Used by one thread at a time; `close` it. `new_deadline` is for a request."""
+    """Speaks JSON to one server. Used by one thread at a time; `close` it. `new_deadline` is for a request.
+
+    `throttle` is shared by all clients of a server; `waited` is told the seconds spent waiting for its turn.
+    """
 
     url: str
     tls: Tls
     new_deadline: Callable[[], Deadline]
+    throttle: Throttle = field(default_factory=Throttle, repr=False)
+    waited: Callable[[float], None] = field(default=lambda _: None, repr=False)
     _parts: SplitResult = field(init=False, repr=False)
     _line: Line = field(default_factory=Line, init=False, repr=False)
     _client: httpx.Client | None = field(default=None, init=False, repr=False)
@@ -86,20 +92,23 @@ class JsonClient:
         """One request. A problem becomes an error of ours; a 404 is a Reply where `missing_ok`, and so is a
         problem of one of the types `expected` (the last part of the URN), its texts made safe to show.
 
+        A refusal that says when to come back (429; 503 of what only reads) is waited for, within the deadline.
         No error repeats a secret: not those of `form`, not an `Authorization`, and not `secrets`, which
         names those that are in `json`.
         """
         all_headers = {"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
         body = _encoded(json, form, all_headers)
         query = f"?{urlencode(params)}" if params else ""
-        status, seen, raw = self._send(method, path + query, body, all_headers)
-        talk = _Talk(self.endpoint, f"{method} {path}", status, tuple(_sent(form, all_headers, secrets)))
+        reads = method == "GET" or form is not None  # a token is asked for by a form
+        (status, seen, raw), refusals = self._until_taken(method, path + query, body, all_headers, reads)
+        asked = f"{method} {path}"
+        talk = Talk(self.endpoint, asked, status, tuple(_sent(form, all_headers, secrets)), refusals)
         answer = _parsed(talk, seen, raw)
         if 200 <= status < 300 or (status == 404 and missing_ok):
             return Reply(status, seen, answer)
-        if status >= 400 and answer.get("type") in [_PROBLEM + each for each in expected]:
+        if status >= 400 and answer.get("type") in [PROBLEM + each for each in expected]:
             return Reply(status, seen, talk.safe(answer))
-        raise _problem(talk, answer)
+        raise problem(talk, answer)
 
     def close(self) -> None:
         if self._client is not None:
@@ -107,12 +116,39 @@ class JsonClient:
             self._client = None
         self._line.close()
 
+    def _until_taken(
+        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], reads: bool
+    ) -> tuple[_Answer, int]:
+        """The answer, and how often the server said before it that this is not the time.
+
+        The first wait for a turn is no part of the deadline, and as long as one at most.
+        """
+        began = self.throttle.clock()
+        with self.throttle.turn(self.new_deadline(), self.endpoint):
+            self.waited(self.throttle.clock() - began)
+            deadline = self.new_deadline()
+            answer = self._send(method, target, body, headers, deadline)
+        for refusals in range(MOST_REFUSALS):
+            seconds = _come_back(answer, reads=reads)
+            if seconds is None:
+                self.throttle.answered()
+                return answer, refusals
+            self.throttle.pause(seconds)
+            if deadline.over or seconds >= deadline.left():
+                return answer, refusals + 1
+            with ExitStack() as turn:
+                try:
+                    turn.enter_context(self.throttle.turn(deadline, self.endpoint))
+                except DeadlineExceeded:
+                    return answer, refusals + 1  # the refusal says more than that its time is over
+                answer = self._send(method, target, body, headers, deadline)
+        return answer, MOST_REFUSALS
+
     def _send(
-        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[int, dict[str, str], bytes]:
+        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], deadline: Deadline
+    ) -> _Answer:
         import httpx
 
-        deadline = self.new_deadline()
         left = deadline.left(endpoint=self.endpoint, doing=method)
         try:
             with (
@@ -181,23 +217,6 @@ class JsonClient:
         return httpx.Client(verify=verify, trust_env=False, follow_redirects=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Talk:
-    """What was asked, and how it was answered: for errors. `sent` are the secrets that went out."""
-
-    endpoint: str
-    request: str
-    status: int
-    sent: tuple[str, ...] = field(repr=False)
-
-    def said(self, value: object) -> str:
-        return said(value, self.sent)
-
-    def safe(self, body: Mapping[str, Any]) -> dict[str, str]:
-        """The texts of a problem, without secrets and marks."""
-        return {name: self.said(value) for name, value in body.items() if isinstance(value, str)}
-
-
 def _encoded(
     json: Mapping[str, Any] | None, form: Mapping[str, str | Secret] | None, headers: dict[str, str]
 ) -> bytes | None:
@@ -225,7 +244,7 @@ def _plain(value: str | Secret) -> str:
     return value.reveal() if isinstance(value, Secret) else value
 
 
-def _parsed(talk: _Talk, headers: Mapping[str, str], raw: bytes) -> Mapping[str, Any]:
+def _parsed(talk: Talk, headers: Mapping[str, str], raw: bytes) -> Mapping[str, Any]:
     import json as parser
 
     if talk.status == 204 or (talk.status < 300 and headers.get("content-length") == "0"):
@@ -276,51 +295,13 @@ def _transport(error: Exception, endpoint: str, seconds: float) -> IvnError:
     )
 
 
-def _problem(talk: _Talk, body: Mapping[str, Any]) -> IvnError:
-    """An RFC 9457 problem document (or any JSON error) as an error of ours."""
-    text = f"the portal refused {talk.request} (HTTP {talk.status}): {_reason(talk, body)}"
-    status, endpoint = talk.status, talk.endpoint
-    if status in {409, 423} and body.get("type") == _LEASE_HELD:
-        return _held(talk, body)
-    error = body.get("error")
-    if status in {401, 403} or (isinstance(error, str) and error in _NO_CLIENT):
-        return AuthenticationFailed(
-            text, endpoint=endpoint, next_step="check portal.auth and the scopes of the client"
-        )
-    if status in {409, 412, 428}:
-        return Conflict(
-            text, endpoint=endpoint, next_step="run the command again: it plans from what is there now"
-        )
-    if status == 429 or status >= 500:
-        return ProtocolFault(
-            text, endpoint=endpoint, next_step="wait and try again; if it stays, tell the portal's operator"
-        )
-    return Refused(text, endpoint=endpoint, next_step="correct the value in the site file")
+def _come_back(answer: _Answer, *, reads: bool) -> float | None:
+    """After how many seconds the same request may be sent again; None for an answer that stands.
 
-
-def _held(talk: _Talk, body: Mapping[str, Any]) -> LeaseHeld:
-    """The problem `lease-held` says who writes, and until when."""
-    names = ("owner", "run", "expires_at")
-    owner, run, ends = (talk.said(body.get(name)) or f"(no {name})" for name in names)
-    return LeaseHeld(
-        f"{owner} writes to the site in the portal: run {run}, until {ends}",
-        owner=owner,
-        run=run,
-        expires_at=ends,
-        endpoint=talk.endpoint,
-        next_step="wait for that run; if it broke off, its lease ends by itself at that time",
-    )
-
-
-def _reason(talk: _Talk, body: Mapping[str, Any]) -> str:
-    """The server's own words, where they are words."""
-    words = " ".join(filter(None, (talk.said(body.get(name)) for name in ("title", "detail", "message"))))
-    kind = talk.said(body.get("type")).rpartition("/")[2]
-    reason = words or kind or talk.said(body.get("error")) or "no reason"
-    errors = body.get("errors")
-    listed = "; ".join(
-        f"{talk.said(each.get('pointer'))}: {talk.said(each.get('message'))}"
-        for each in (errors[:5] if isinstance(errors, list) else ())
-        if isinstance(each, dict)
-    )
-    return f"{reason} ({listed})" if listed else reason
+    A 429 is given before anything is done. Of a 503 nobody knows that, so it only lets what reads come again.
+    """
+    status, headers, _ = answer
+    if status == 429:
+        seconds = retry_after(headers)
+        return DEFAULT_SECONDS if seconds is None else seconds
+    return retry_after(headers) if status == 503 and reads else None

@@ -83,9 +83,9 @@ def _differences(evidence: Evidence, part: Part) -> Iterator[Found]:
         return
     for change, name in evidence.changes(part.kind):
         if (part.has(name) if name else part.whole) and not _is_generated(_after(change, name)):
-            yield Found(
-                part.state, _evidence(change, name), _remedy(change, name, part.risk), str(change.address)
-            )
+            address = str(change.address)
+            text, remedy = _evidence(change, name), _remedy(change, name, part.risk)
+            yield Found(part.state, text, remedy, address, differs=address)
 
 
 def _unseen(evidence: Evidence, part: Part) -> Iterator[Found]:

@@ -18,12 +18,17 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing that a check looked at. `subject` is an address or a name within the site, "" for the site."""
+    """One thing that a check looked at. `subject` is an address or a name within the site, "" for the site.
+
+    `differs` is the address of the object whose difference from what is declared it tells of, "" if of none: a plan
+    shows the same.
+    """
 
     state: State
     evidence: str
     remedy: str = ""
     subject: str = ""
+    differs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

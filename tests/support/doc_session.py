@@ -33,6 +33,8 @@ _VOLATILE = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?"), "TIME"),
     (re.compile(r"\b\d{8}T\d{6}Z-[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"\(process \d+\)"), "(process N)"),
+    (re.compile(r"\bwaived until \d{4}-\d\d-\d\d\b"), "waived until DAY"),
+    (re.compile(r"\((new|for \d+ (min|h|d))\)"), "(AGE)"),
     (re.compile(r" +\d+\.\d s\b"), " N s"),
     (re.compile(r"a JPEG of \d+ bytes"), "a JPEG of N bytes"),
     (re.compile(r"\bin \d+ s\b"), "in N s"),

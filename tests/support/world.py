@@ -60,13 +60,15 @@ class World:
     def site(self, name: str) -> Site:
         return find_site(self.folder, name)
 
-    def opener(self, deadline: float = 20.0) -> Opener:
+    def opener(self, deadline: float = 20.0, **options: Any) -> Opener:
+        """Options are those of `Opener`."""
         self.runs += 1
         return Opener(
             secret=self._resolve,
             run_id=run_id(self.runs),
             deadline_seconds=deadline,
             attestations=self._attested,
+            **options,
         )
 
     def _attested(self, name: str) -> tuple[Attestation, ...]:
@@ -88,8 +90,10 @@ class World:
         self.secrets.add(found.reveal())
         return found
 
-    def plan(self, *names: str, deadline: float = 20.0) -> tuple[SiteOutcome, ...]:
-        return plan_sites([self.site(name) for name in names], self.opener(deadline), Events())
+    def plan(self, *names: str, deadline: float = 20.0, **options: Any) -> tuple[SiteOutcome, ...]:
+        """Options are those of `Opener`."""
+        sites = [self.site(name) for name in names]
+        return plan_sites(sites, self.opener(deadline, **options), Events())
 
     @property
     def state(self) -> StateFolder:

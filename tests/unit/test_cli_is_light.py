@@ -42,7 +42,9 @@ def test_nothing_heavy_is_imported(arguments: list[str]) -> None:
     assert done.stderr.splitlines()[-1] == f"LOADED [] {wanted}"
 
 
-@pytest.mark.parametrize("name", ["validate", "explain", "plan", "apply", "drift", "runbook", "show", "lab"])
+@pytest.mark.parametrize(
+    "name", ["validate", "explain", "plan", "apply", "drift", "audit", "runbook", "show", "lab"]
+)
 def test_help_of_a_command_loads_no_network_library(name: str) -> None:
     code = PROBE.format(
         arguments=[name, "--help"], heavy=("paramiko", "winrm", "httpx", "starlette", "requests")

@@ -10,14 +10,15 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
 from ivn_provision.errors import PlanError
 from ivn_provision.report.commissioning import MOST_PICTURE_BYTES, Verdict
-from ivn_provision.report.commissioning_html import MOST_CHARACTERS, render
+from ivn_provision.report.commissioning_html import render
 from ivn_provision.report.commissioning_json import commissioning_json, commissioning_junit
+from ivn_provision.report.pages import MOST_CHARACTERS
 from ivn_provision.run.checking import Checked
 from ivn_provision.run.verifying import Verified
 from ivn_provision.verify.result import State
@@ -86,6 +87,7 @@ def test_marks_that_deceive_are_written_out() -> None:
     commissioning_junit(report_of(HOSTILE)).encode()
 
 
+@settings(deadline=None)
 @given(st.text(st.characters() | st.characters(categories=["Cc", "Cf", "Cs"]), max_size=30))
 def test_any_text_makes_a_page_a_document_and_a_suite(text: str) -> None:
     report = report_of(text)

@@ -30,7 +30,7 @@ def event(**changed: Any) -> dict[str, Any]:
 
 
 def verdict(kind: str, name: str, value: Value, **changed: Any) -> bool | None:
-    mail = newest_mail({"results": [event(**changed)]})
+    mail = newest_mail({"newest_mail": event(**changed)})
     assert mail is not None
     found = shown_by(mail, [Unverified(Address("s", "nvr", kind), name, "", value)])
     return found[0].confirmed if found else None
@@ -67,27 +67,28 @@ def test_what_a_mail_shows(case: tuple[str, str, Value, dict[str, Any], bool | N
     assert verdict(kind, name, value, **changed) is wanted
 
 
-def test_the_newest_mail_that_was_understood_counts() -> None:
-    events = [event(parse_status="unparsed"), event(trigger=None), event(trigger="3 H"), event(trigger="2 S")]
-    mail = newest_mail({"results": events})
+def test_only_a_mail_that_was_understood_counts() -> None:
+    mail = newest_mail({"newest_mail": event(trigger="3 H")})
     assert mail is not None
     assert (mail.trigger, mail.received_at) == ("3 H", "2026-11-23T10:00:00Z")
-    assert newest_mail({"results": [event(parse_status="unknown_pin")]}) is None
-    assert newest_mail({"results": []}) is None
+    assert newest_mail({"newest_mail": event(parse_status="unknown_pin")}) is None
+    assert newest_mail({"newest_mail": event(trigger=None)}) is None
+    assert newest_mail({"newest_mail": None}) is None
+    assert newest_mail({}) is None, "this client may not read events"
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "wrong",
     [
         {},
-        {"results": {}},
-        {"results": [1]},
-        {"results": [event(received_at="yesterday")]},
-        {"results": [event(received_at="9999-12-31T23:59:59-23:00")]},
-        {"results": [event(recipient=None)]},
-        {"results": [event(subject=3)]},
+        [],
+        1,
+        event(received_at="yesterday"),
+        event(received_at="9999-12-31T23:59:59-23:00"),
+        event(recipient=None),
+        event(subject=3),
     ],
 )
-def test_an_answer_of_the_wrong_shape_shows_nothing(answer: dict[str, Any]) -> None:
+def test_an_answer_of_the_wrong_shape_shows_nothing(wrong: object) -> None:
     with pytest.raises(WrongShape):
-        newest_mail(answer)
+        newest_mail({"newest_mail": wrong})

@@ -97,7 +97,7 @@ def impostor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Impostor]:
         (outcome,) = world.apply(SITE)
         assert outcome.error is None, outcome.error
         with authorised(world.lab) as client:
-            real = client.get(f"/sites/{SITE}", params={"include": "devices,alarm_inputs"}).json()
+            real = client.get(f"/sites/{SITE}", params={"include": "devices,alarm_inputs,newest_mail"}).json()
         with _listening() as server:
             found = Impostor(_moved(world, server.server_address[1]), world.opener(), real)
             server.RequestHandlerClass = type("_Bound", (_Handler,), {"impostor": found})

@@ -1,7 +1,8 @@
 """The `portal` driver, for the HTTP API that this project proposes (`schemas/portal.openapi.yaml`).
 
 No public API of the real portal exists (`facts/portal.md`): output says "proposed". Reading is one
-request for a whole site, after one for the token. Writing is one conditional request an object.
+request for a whole site, after one for the token; many sites are read by pages (`bulk.py`). Writing is one
+conditional request an object.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ivn_provision.drivers.base import Hold, Outcome
-from ivn_provision.drivers.portal.mails import MAIL_KINDS, PAGE, newest_mail, shown_by
+from ivn_provision.drivers.portal.bulk import PortalFleet
+from ivn_provision.drivers.portal.mails import MAIL_KINDS, Mail, newest_mail, shown_by
 from ivn_provision.drivers.portal.objects import (
     DEVICE,
     Stored,
@@ -20,17 +22,16 @@ from ivn_provision.drivers.portal.objects import (
     computed_of,
     holding_of,
     lease_of,
+    off,
     resources_of,
     stored_of,
 )
 from ivn_provision.drivers.portal.tokens import TokenSource
 from ivn_provision.errors import (
-    AuthenticationFailed,
     Conflict,
     IvnError,
     PartlyApplied,
     ProtocolFault,
-    Refused,
 )
 from ivn_provision.model.live import Ability, Capabilities, Capability, Facts, Holding, Lease, Live
 from ivn_provision.model.resource import Address, Value
@@ -41,6 +42,7 @@ from ivn_provision.transports.http import JsonClient, Reply
 
 PRODUCT = "I-View Now portal"
 VERSION = "proposed API v1"
+_INCLUDE = "devices,alarm_inputs,newest_mail"
 NOT_FOUND = "urn:ivn-provision:problem:not-found"
 _MANAGED = Capability(Ability.MANAGED, evidence="proposed")
 _GENERATED = Capability(
@@ -51,17 +53,26 @@ _GENERATED = Capability(
 class PortalReader:
     """Reads one site of the portal. `account` is the site's key there.
 
-    `mails_since` (RFC 3339) is how old a mail may be that shows something; "" for any age.
+    `mails_since` (RFC 3339, UTC, whole seconds) is how old a mail may be that shows something; "" for any age.
+    With `fleet` the first reading is what one paged read gave of the site.
     """
 
     target = "portal"
     _run = ""
 
     def __init__(
-        self, site: str, account: str, client: JsonClient, tokens: TokenSource, *, mails_since: str = ""
+        self,
+        site: str,
+        account: str,
+        client: JsonClient,
+        tokens: TokenSource,
+        *,
+        mails_since: str = "",
+        fleet: PortalFleet | None = None,
     ) -> None:
         self.site = site
         self._mails_since = mails_since
+        self._fleet = fleet
         self.endpoint = client.endpoint
         self._account = account
         self._client = client
@@ -82,23 +93,11 @@ class PortalReader:
         return Live(found.live, found.computed)
 
     def observe(self, questions: Sequence[Unverified]) -> tuple[Observation, ...]:
-        """What the newest mail of the site shows of the recorder's mail settings: one request, if any is open."""
+        """What the newest mail of the site shows of the recorder's mail settings; it was read with the site."""
         if not any(each.is_open and each.address.kind in MAIL_KINDS for each in questions):
             return ()
-        if not self._reading().stored:
-            return ()
-        params = {
-            "page_size": str(PAGE),
-            **({"received_since": self._mails_since} if self._mails_since else {}),
-        }
-        try:
-            reply = self._call("GET", f"{_site_path(self._account)}/events", params=params)
-            mail = newest_mail(reply.body)
-        except (AuthenticationFailed, Refused):
-            return ()  # this client may not read events: then nothing is observed, and nothing claimed
-        except WrongShape as error:
-            raise self._off(error) from error
-        return shown_by(mail, questions) if mail else ()
+        mail = self._reading().mail
+        return shown_by(mail, questions) if mail and mail.received_at >= self._mails_since else ()
 
     def close(self) -> None:
         """What was read is forgotten too: the next reading is a new one."""
@@ -107,42 +106,42 @@ class PortalReader:
 
     def _reading(self) -> _Found:
         if self._found is None:
-            reply = self._call(
-                "GET", _site_path(self._account), params={"include": "devices,alarm_inputs"}, missing_ok=True
-            )
-            self._found = self._understood(reply)
+            try:
+                self._found = self._listed() or self._alone()
+            except WrongShape as error:
+                raise off(error, self.endpoint) from error
         return self._found
 
-    def _understood(self, reply: Reply) -> _Found:
-        if reply.status == 404:
-            return self._missing(reply)
-        try:
-            stored = stored_of(self._account, reply.body)
-            holding = holding_of(reply.body)
-        except WrongShape as error:
-            raise self._off(error) from error
-        return _Found(stored, resources_of(self.site, stored), computed_of(stored), holding)
-
-    def _lease(self) -> Lease | None:
-        """Asked for by itself: of a site that does not exist the answer says nothing."""
-        reply = self._call("GET", f"{_site_path(self._account)}/lease", missing_ok=True)
-        if self._says_missing(reply):
+    def _listed(self) -> _Found | None:
+        if self._fleet is None:
             return None
-        try:
-            return lease_of(Node(reply.body))
-        except WrongShape as error:
-            raise self._off(error) from error
-
-    def _off(self, error: WrongShape) -> ProtocolFault:
-        return ProtocolFault(
-            f"the portal's answer is not what its API promises: {error}",
-            endpoint=self.endpoint,
-            next_step="check portal.url and the version of the API; nothing was made of this answer",
+        listed = self._fleet.take(
+            self._account, self._client, lambda params: self._call("GET", "/sites", params=params)
         )
+        if listed is None:
+            return None
+        if listed.site is not None:
+            return self._understood(listed.site)
+        return _missing(lease_of(Node(listed.lease)) if listed.lease is not None else None)
 
-    def _missing(self, reply: Reply) -> _Found:
-        self._says_missing(reply)
-        return _Found({}, (), {}, Holding(lease=self._lease()))
+    def _alone(self) -> _Found:
+        path = _site_path(self._account)
+        reply = self._call("GET", path, params={"include": _INCLUDE}, missing_ok=True)
+        if not self._says_missing(reply):
+            return self._understood(reply.body)
+        # asked for by itself: of a site that does not exist the answer says nothing
+        lease = self._call("GET", f"{path}/lease", missing_ok=True)
+        return _missing(None if self._says_missing(lease) else lease_of(Node(lease.body)))
+
+    def _understood(self, answer: Mapping[str, Any]) -> _Found:
+        stored = stored_of(self._account, answer)
+        return _Found(
+            stored,
+            resources_of(self.site, stored),
+            computed_of(stored),
+            holding_of(answer),
+            newest_mail(answer),
+        )
 
     def _says_missing(self, reply: Reply) -> bool:
         """Only the API itself can say that it has no such thing; a gateway's 404 says nothing of it."""
@@ -171,6 +170,11 @@ class _Found:
     live: tuple[Any, ...]
     computed: Mapping[str, str]
     holding: Holding
+    mail: Mail | None = None
+
+
+def _missing(lease: Lease | None) -> _Found:
+    return _Found({}, (), {}, Holding(lease=lease))
 
 
 class PortalWriter(PortalReader):

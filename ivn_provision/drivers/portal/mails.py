@@ -16,7 +16,6 @@ from ivn_provision.plan.plan import Observation, Unverified
 from ivn_provision.strict_json import Node, check_sound
 
 MAIL_KINDS = frozenset({"mail_message", "mail_server"})
-PAGE = 50
 _UNDERSTOOD = frozenset({"parsed", "duplicate"})
 _SENDING = frozenset({"host", "port", "security", "username", "password"})
 _VARIABLES = ("$TriggerName$", "$CameraName$", "$TriggerTime$")
@@ -25,7 +24,7 @@ _VARIABLES = ("$TriggerName$", "$CameraName$", "$TriggerTime$")
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One received mail. `received_at` is RFC 3339, as the portal gave it."""
+    """One received mail. `received_at` is RFC 3339, UTC, in whole seconds."""
 
     received_at: str
     trigger: str
@@ -35,23 +34,24 @@ class Mail:
 
 
 def newest_mail(answer: Mapping[str, Any]) -> Mail | None:
-    """The newest mail of the first page that the portal could read. Raises WrongShape.
+    """The newest mail of a site's answer. None for none, and where this client may not read events. Raises WrongShape.
 
     Events that a test of the portal made count too: they are mails of the recorder. What could not be parsed
     may be of anybody and shows nothing.
     """
-    page = Node(answer)
-    check_sound(page)
-    for event in page["results"].items():
-        if event["parse_status"].text() in _UNDERSTOOD and not event["trigger"].is_null:
-            return Mail(
-                received_at=_time(event["received_at"]),
-                trigger=event["trigger"].text(),
-                sender=_text(event["sender"]),
-                recipient=event["recipient"].text(),
-                subject=_text(event["subject"]),
-            )
-    return None
+    event = Node(answer).find("newest_mail")
+    if event is None or event.is_null:
+        return None
+    check_sound(event)
+    if event["parse_status"].text() not in _UNDERSTOOD or event["trigger"].is_null:
+        return None
+    return Mail(
+        received_at=_time(event["received_at"]),
+        trigger=event["trigger"].text(),
+        sender=_text(event["sender"]),
+        recipient=event["recipient"].text(),
+        subject=_text(event["subject"]),
+    )
 
 
 def _time(node: Node) -> str:

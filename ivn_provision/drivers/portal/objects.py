@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ivn_provision.errors import PlanError
+from ivn_provision.errors import PlanError, ProtocolFault
 from ivn_provision.model.live import Holding, Lease
 from ivn_provision.model.resource import UNSET, Address, Resource, Unset, Value
 from ivn_provision.plan.plan import Change
 from ivn_provision.secret import Fingerprint, Secret
-from ivn_provision.strict_json import Node, check_sound
+from ivn_provision.strict_json import Node, WrongShape, check_sound
 
 DEVICE = "recorder"
 SITE_FIELDS = ("name", "time_zone", "location_address", "entry_delay_seconds")
@@ -30,7 +30,7 @@ GENERATED = frozenset({"smtp_account_id"})
 DEVICE_FIELDS = ("make", "model", "web_server_port", "event_server_port", "log_server_port", "username")
 PIN_FIELDS = ("camera", "event_type", "label", "enabled")
 
-_KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _ETAG = re.compile(r'"[!#-~]{1,128}"')  # RFC 9110, 8.8.3; a weak one cannot be a condition of a write
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _MAIL = re.compile(rf"(?=.{{3,254}}\Z)[A-Za-z0-9_+=-]+(?:\.[A-Za-z0-9_+=-]+)*@{_LABEL}(?:\.{_LABEL})*")
@@ -126,6 +126,15 @@ class Stored:
     body: Mapping[str, Any]
 
 
+def off(error: WrongShape, endpoint: str) -> ProtocolFault:
+    """The answer as a whole is refused."""
+    return ProtocolFault(
+        f"the portal's answer is not what its API promises: {error}",
+        endpoint=endpoint,
+        next_step="check portal.url and the version of the API; nothing was made of this answer",
+    )
+
+
 def stored_of(account: str, answer: Mapping[str, Any]) -> dict[str, Stored]:
     """All objects of the answer about the site `account`, by handle. Raises WrongShape."""
     site = Node(answer)
@@ -134,7 +143,7 @@ def stored_of(account: str, answer: Mapping[str, Any]) -> dict[str, Stored]:
         site["key"].wrong("is not the site that was asked for")
     found = {"site": _stored("site", "", site)}
     for device in site["devices"].items():
-        key = device["key"].text(_KEY, "a key")
+        key = device["key"].text(KEY, "a key")
         _add(found, f"device/{key}", _stored("device", key, device), device)
         if key != DEVICE:
             continue

@@ -7,8 +7,6 @@ no tags, bounded), checked against `schemas/layout.schema.json`, then against `l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from ivn_provision.diagnostics import Diagnostic, Severity, sort_key
@@ -16,14 +14,11 @@ from ivn_provision.drivers.xprotect_e.layout import FieldLayout, KindLayout, Lay
 from ivn_provision.drivers.xprotect_e.layout_rules import problems
 from ivn_provision.errors import SpecError
 from ivn_provision.model.live import Ability, Capability
-from ivn_provision.secret import SecretRef
-from ivn_provision.spec import schema_check
-from ivn_provision.spec.levels import parse_map
-from ivn_provision.spec.nodes import BAD, Node, Reference, at_pointer
-from ivn_provision.spec.plain import Data, Plain
-from ivn_provision.spec.source import Source
+from ivn_provision.spec.nodes import Node, at_pointer
+from ivn_provision.spec.single_file import Words, read_single
 
 SCHEMA = "layout.schema.json"
+WORDS = Words("layout", "schema: 1")
 _SINGLE = Capability(
     Ability.MANUAL,
     "the recorder's file has no place for it yet: save it once in the Management Application",
@@ -46,20 +41,14 @@ def check_layout(
     path: str, content: bytes, *, packaged: bool = False
 ) -> tuple[Layout | None, tuple[Diagnostic, ...]]:
     """The layout, None if there are problems, and the problems in the order of the file."""
-    parsed = parse_map(content, Source(path, "layout"))
-    if parsed.root is None or any(each.is_error for each in parsed.diagnostics):
-        return None, tuple(_in_layout_words(parsed.diagnostics))
-    raw = _Raw()
-    raw.data = raw.value(parsed.root, "the file")
-    found = [*parsed.diagnostics, *raw.found]
-    found += schema_check.check(SCHEMA, cast("Plain", raw), parsed.root)
-    if found:
-        return None, tuple(sorted(_in_layout_words(found), key=sort_key))
+    single = read_single(path, content, SCHEMA, WORDS)
+    if single.root is None or single.diagnostics:
+        return None, single.diagnostics
     try:
-        layout = _layout(cast("dict[str, Any]", raw.data), "" if packaged else path)
+        layout = _layout(cast("dict[str, Any]", single.data), "" if packaged else path)
     except _BadPattern as bad:
-        return None, (_diagnostic(parsed.root, bad.pointer, "LAY001", bad.summary, bad.hint),)
-    found = [_diagnostic(parsed.root, *each) for each in problems(layout)]
+        return None, (_diagnostic(single.root, bad.pointer, "LAY001", bad.summary, bad.hint),)
+    found = [_diagnostic(single.root, *each) for each in problems(layout)]
     return (None if found else layout), tuple(sorted(found, key=sort_key))
 
 
@@ -69,45 +58,6 @@ def _diagnostic(root: Node, pointer: str, code: str, summary: str, hint: str) ->
         pointer = pointer.rpartition("/")[0]
         node = at_pointer(root, pointer)
     return Diagnostic(Severity.ERROR, code, summary, node.place(), hint=hint)
-
-
-def _in_layout_words(found: tuple[Diagnostic, ...] | list[Diagnostic]) -> Iterator[Diagnostic]:
-    """The readers of site files speak of sites."""
-    for each in found:
-        summary = each.summary.replace("the site has", "the layout has")
-        hint = each.hint.replace("site: NAME", "schema: 1").replace(
-            "Site files know", "Layout files do not know"
-        )
-        yield replace(each, summary=summary, hint=hint)
-
-
-@dataclass(slots=True)
-class _Raw:
-    """Plain data of a layout file, in the form that the schema's check takes."""
-
-    data: Data = None
-    unknown: set[int] = field(default_factory=set)
-    found: list[Diagnostic] = field(default_factory=list)
-
-    def value(self, node: Node, name: str) -> Data:
-        value = node.value
-        if isinstance(value, dict):
-            return {key: self.value(each, f"`{key[:60]}`") for key, each in value.items()}
-        if isinstance(value, list):
-            return [self.value(each, name) for each in value]
-        if isinstance(value, bool | int | float | str):
-            return value
-        self.unknown.add(id(node))
-        if value is not BAD:
-            self._refuse(node, name)
-        return None
-
-    def _refuse(self, node: Node, name: str) -> None:
-        if isinstance(node.value, Reference | SecretRef):
-            summary, hint = f"{name}: a layout file holds no !ref and no !secret", "Write the text itself."
-        else:
-            summary, hint = f"{name} is empty", "Write a value, or take the key out; '' is the empty text."
-        self.found.append(Diagnostic(Severity.ERROR, "SCH002", summary, node.place(), hint=hint))
 
 
 class _BadPattern(Exception):

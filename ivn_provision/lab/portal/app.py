@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from ivn_provision.lab.portal import checks, events, fire, handlers, windows
+from ivn_provision.lab.portal import checks, events, fire, handlers, listing, windows
 from ivn_provision.lab.portal.calls import BASE, Call, Core
 from ivn_provision.lab.portal.problems import Problem
 
@@ -26,9 +26,9 @@ _DEVICE = _SITE + "/devices/{device_key}"
 # path -> method -> (scope that is needed, handler)
 _TABLE: Mapping[str, Mapping[str, tuple[str, Handler]]] = {
     BASE + "/oauth/token": {"POST": ("", handlers.create_token)},
-    BASE + "/sites": {"GET": ("sites:read", handlers.list_sites)},
+    BASE + "/sites": {"GET": ("sites:read", listing.list_sites)},
     _SITE: {
-        "GET": ("sites:read", handlers.get_site),
+        "GET": ("sites:read", listing.get_site),
         "PUT": ("sites:write", handlers.put_object),
         "DELETE": ("sites:write", handlers.delete_object),
     },

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -53,8 +54,17 @@ async def list_events(call: Call) -> Response:
 
 def events_of(core: Core, wanted: Wanted, limit: int) -> list[Json]:
     """Events as the API shows them, newest first. Under the fault `events-old` they came 100 days earlier."""
+    return _shown(core, core.store.events(wanted, limit))
+
+
+def newest_mails(core: Core, sites: Sequence[str]) -> dict[str, Json]:
+    """By site the newest event that could be read, as the API shows it."""
+    return {each["site"]: each for each in _shown(core, core.store.newest_mails(sites, _until(core)))}
+
+
+def _shown(core: Core, events: list[Json]) -> list[Json]:
     now = rfc3339(core.clock())
-    found = [_UNSAID | each for each in core.store.events(wanted, limit)]
+    found = [_UNSAID | each for each in events]
     if "events-old" in core.faults:
         found = [each | {"received_at": _older(each["received_at"])} for each in found]
     return [each | {"release": shown_release(each["release"], now)} for each in found]

@@ -11,9 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ivn_provision.errors import LabError
 from ivn_provision.lab.portal.problems import Problem
+from ivn_provision.lab.portal.rate_limit import RateLimit
 
 _INSTEAD = ("hang", "html", "http_429", "http_500", "http_503", "reset", "truncate")
 """Faults in the place of an answer, before anything is done."""
+_LIMITED = "rate-limit"
+"""Refuses what comes too often, before anything is done."""
 _AFTER_COMMIT = ("http_500_after_commit", "hang_after_commit")
 """A write of an object or test session is made, and then answered so; leases and reads are spared."""
 _INSIDE = (
@@ -29,7 +32,7 @@ _INSIDE = (
     "web-port-silent",
 )
 """What goes wrong behind the door: at the portal itself, or between it and the recorders."""
-FAULTS = (*_INSTEAD, *_INSIDE, *_AFTER_COMMIT, *(f"{each}-once" for each in _AFTER_COMMIT))
+FAULTS = (*_INSTEAD, _LIMITED, *_INSIDE, *_AFTER_COMMIT, *(f"{each}-once" for each in _AFTER_COMMIT))
 _PAGE = b"<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>%s</h1></body></html>"
 
 
@@ -66,6 +69,7 @@ class FrontDoor:
         self.faults = faults
         self.requests: deque[Seen] = deque(maxlen=10_000)
         self.latency_seconds = 0.0
+        self.limit = RateLimit()
         self._closing = asyncio.Event()
 
     def close(self) -> None:
@@ -97,6 +101,8 @@ class FrontDoor:
                 await asyncio.sleep(self.latency_seconds)
             if fault := next((each for each in _INSTEAD if each in self.faults), ""):
                 await self._fail(fault, scope, receive, noting, send)
+            elif _LIMITED in self.faults and (seconds := self.limit.wait()):
+                await _refuse("rate-limited", seconds, scope, receive, noting)
             elif self.faults and _writes_object(scope):
                 await self._fail_after(scope, receive, noting, send)
             else:
@@ -112,10 +118,7 @@ class FrontDoor:
         elif fault == "reset":
             reset(raw_send)
         elif fault in {"http_429", "http_503"}:
-            kind = "rate-limited" if fault == "http_429" else "unavailable"
-            problem = Problem(kind, "A fault of the lab.", headers={"Retry-After": "1"})
-            answer = problem.response(instance=scope["path"], request_id=scope["request_id"])
-            await answer(scope, receive, send)
+            await _refuse("rate-limited" if fault == "http_429" else "unavailable", 1, scope, receive, send)
         else:
             await _page(fault, send)
 
@@ -158,6 +161,12 @@ class FrontDoor:
     async def _hang(self, fault: str) -> None:
         while fault in self.faults and not self._closing.is_set():  # noqa: ASYNC110 - a set has no event
             await asyncio.sleep(0.05)
+
+
+async def _refuse(kind: str, seconds: int, scope: Scope, receive: Receive, send: Send) -> None:
+    problem = Problem(kind, "A fault of the lab.", headers={"Retry-After": str(seconds)})
+    answer = problem.response(instance=scope["path"], request_id=scope["request_id"])
+    await answer(scope, receive, send)
 
 
 def _writes_object(scope: Scope) -> bool:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from starlette.responses import JSONResponse, Response
 
-from ivn_provision.lab.portal import leases, paging, requests
+from ivn_provision.lab.portal import leases, listing, requests
 from ivn_provision.lab.portal.calls import Call, existing, words
 from ivn_provision.lab.portal.contract import body_schema
-from ivn_provision.lab.portal.objects import EVENT_TYPES, show_alarm_input, show_device, show_site
+from ivn_provision.lab.portal.objects import EVENT_TYPES, show_alarm_input, show_device
 from ivn_provision.lab.portal.preconditions import check_delete, check_put
 from ivn_provision.lab.portal.problems import not_found
-from ivn_provision.lab.portal.store import Json, Spot, Store, Stored
+from ivn_provision.lab.portal.store import Json, Spot, Stored
 from ivn_provision.lab.portal.tokens import require
 
 _SCHEMAS = {"site": "SiteInput", "device": "DeviceInput", "alarm_input": "AlarmInputInput"}
@@ -24,37 +22,6 @@ async def create_token(call: Call) -> Response:
     form = await requests.read_form(call.request)
     token = call.core.tokens.issue(form, call.request.headers.get("authorization", ""))
     return JSONResponse(token, headers={"Cache-Control": "no-store"})
-
-
-async def list_sites(call: Call) -> Response:
-    """`GET /sites`: filtered, then cut into pages by key."""
-    size, after = requests.page_size(call.request), paging.position(call.request)
-    included, wanted = requests.include(call.request), requests.labels(call.request)
-    status, changed = requests.status(call.request), requests.since(call.request, "updated_since")
-    found = [
-        site
-        for site in call.core.store.all("site")
-        if (not status or site.content["status"] == status)
-        and site.updated_at >= changed
-        and all(site.content["labels"].get(name) == value for name, value in wanted)
-    ]
-    rest = [site for site in found if site.path.site > after]
-    page, more = rest[:size], len(rest) > size
-    nested = _Nesting(call.core.store, included, page)
-    return JSONResponse(
-        {
-            "results": [_site(call, site, nested(site)) for site in page],
-            "next_page_token": paging.make_token(page[-1].path.site) if more else None,
-            "total_size": len(found),
-        }
-    )
-
-
-async def get_site(call: Call) -> Response:
-    """`GET /sites/{site_key}`"""
-    included = requests.include(call.request)
-    site = existing(call, "site")
-    return _object(site, _site(call, site, _Nesting(call.core.store, included, [site])(site)))
 
 
 async def get_device(call: Call) -> Response:
@@ -140,47 +107,12 @@ def _kind(call: Call) -> str:
 
 def _shown(call: Call, stored: Stored, *, status: int = 200) -> JSONResponse:
     if stored.path.kind == "site":
-        return _object(stored, _site(call, stored), status)
+        return _object(stored, listing.show(call, stored), status)
     if stored.path.kind == "alarm_input":
         return _object(stored, show_alarm_input(stored), status)
     inputs = call.core.store.all("alarm_input", stored.path.site, stored.path.device)
     return _object(stored, show_device(stored, [show_alarm_input(each) for each in inputs]), status)
 
 
-def _site(call: Call, stored: Stored, devices: list[Json] | None = None) -> Json:
-    held = call.core.leases
-    test_mode = call.core.sessions.test_mode(stored.path.site)
-    more = {
-        "test_mode": test_mode,
-        "lease": held.show(stored.path.site),
-        "alarm_state": held.show_alarm(stored.path.site),
-    }
-    return {**show_site(stored, devices), **more}
-
-
 def _object(stored: Stored, shown: Json, status: int = 200) -> JSONResponse:
     return JSONResponse(shown, status_code=status, headers={"ETag": stored.etag})
-
-
-class _Nesting:
-    """The devices of a site, with alarm inputs where asked for. One query per kind, whatever the page's size."""
-
-    def __init__(self, store: Store, included: frozenset[str], page: list[Stored]) -> None:
-        self.included = included
-        only = page[0].path.site if len(page) == 1 else ""
-        self.devices: dict[str, list[Stored]] = defaultdict(list)
-        self.inputs: dict[tuple[str, str], list[Stored]] = defaultdict(list)
-        for each in store.all("device", only) if "devices" in included else ():
-            self.devices[each.path.site].append(each)
-        for each in store.all("alarm_input", only) if "alarm_inputs" in included else ():
-            self.inputs[each.path.site, each.path.device].append(each)
-
-    def __call__(self, site: Stored) -> list[Json] | None:
-        if not self.included:
-            return None
-        return [self._device(each) for each in self.devices[site.path.site]]
-
-    def _device(self, device: Stored) -> Json:
-        inputs = self.inputs[device.path.site, device.path.device]
-        wanted = "alarm_inputs" in self.included
-        return show_device(device, [show_alarm_input(each) for each in inputs] if wanted else None)

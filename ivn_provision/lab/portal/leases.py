@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -103,6 +103,10 @@ class Leases:
             "expires_at": rfc3339(lease.ends),
             "expired": self._expired(lease),
         }
+
+    def vacant(self, taken: Container[str]) -> Json:
+        """Leases by the keys of sites that do not exist."""
+        return {site: self.show(site) for site in sorted(self.leases) if site not in taken}
 
     def set_alarm(self, site: str, armed: bool | None, incident: str | None) -> None:
         """What happens on the site; None leaves it as it is, "" ends an incident. Raises LabError."""

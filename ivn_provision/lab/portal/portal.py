@@ -19,6 +19,7 @@ from ivn_provision.lab.portal.front import Counters, FrontDoor, Seen
 from ivn_provision.lab.portal.ingest import ingest
 from ivn_provision.lab.portal.leases import Leases, Written
 from ivn_provision.lab.portal.objects import Objects, SmtpSettings
+from ivn_provision.lab.portal.rate_limit import RateLimit
 from ivn_provision.lab.portal.releases import cancel_held
 from ivn_provision.lab.portal.sessions import Sessions
 from ivn_provision.lab.portal.store import Json, Store, Wanted
@@ -67,6 +68,11 @@ class Portal:
     def faults(self) -> set[str]:
         """Switched-on faults, of `front.FAULTS`."""
         return self.front.faults
+
+    @property
+    def limit(self) -> RateLimit:
+        """How many requests a second the fault `rate-limit` lets in, and how many it refused."""
+        return self.front.limit
 
     @property
     def requests(self) -> list[Seen]:

@@ -15,6 +15,7 @@ from ivn_provision.lab.portal.problems import Detail, Problem, not_found
 from ivn_provision.lab.portal.store import Spot
 
 MAX_BODY_BYTES = 1024 * 1024
+_OF_SITE, _OF_LIST = ("devices", "alarm_inputs", "newest_mail"), ("vacant_leases",)
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _PIN = re.compile(r"[1-9][0-9]{0,2}\Z")
 
@@ -130,15 +131,16 @@ def since(request: Request, name: str) -> str:
         raise bad_parameter(name, f"{name} is an RFC 3339 time with offset") from None
 
 
-def include(request: Request) -> frozenset[str]:
-    """What to nest: none, devices, or devices and alarm inputs. Raises Problem 422."""
+def include(request: Request, *, of_list: bool = False) -> frozenset[str]:
+    """What to give beside a site itself. Raises Problem 422."""
     text = request.query_params.get("include")
     if text is None:
         return frozenset()
     asked = text.split(",")
-    if not set(asked) <= {"devices", "alarm_inputs"} or len(set(asked)) != len(asked):
-        raise bad_parameter("include", "include is devices, or devices,alarm_inputs")
-    return frozenset(asked) | {"devices"}
+    possible = [*_OF_SITE, *(_OF_LIST if of_list else ())]
+    if not set(asked) <= set(possible) or len(set(asked)) != len(asked):
+        raise bad_parameter("include", f"include is one or more of {', '.join(possible)}")
+    return frozenset(asked) | ({"devices"} if "alarm_inputs" in asked else set())
 
 
 def labels(request: Request) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -70,6 +70,26 @@ class Wanted:
             self.session,
             self.session,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which sites of the list: their status ("" for any), changed since, and labels that they all have."""
+
+    status: str = ""
+    since: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+
+    def where(self) -> tuple[str, tuple[str, ...]]:
+        """The condition and its values."""
+        parts, values = ["kind='site'", "updated_at>=?"], [self.since]
+        if self.status:
+            parts.append("json_extract(content, '$.status')=?")
+            values.append(self.status)
+        for name, value in self.labels:
+            parts.append("json_extract(content, ?)=?")
+            values += [f'$.labels."{name}"', value]
+        return " AND ".join(parts), tuple(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +169,33 @@ class Store:
             + " WHERE kind=? AND (?='' OR site=?) AND (?='' OR device=?) ORDER BY site, device, source, pin"
         )
         return self._select(sql, (kind, site, site, device, device))
+
+    def between(self, kind: str, first: str, last: str) -> list[Stored]:
+        """All objects of a kind of the sites whose keys are from `first` to `last`, in the order of their keys."""
+        sql = _SELECT + " WHERE kind=? AND site>=? AND site<=? ORDER BY site, device, source, pin"
+        return self._select(sql, (kind, first, last))
+
+    def sites(self, chosen: Chosen, after: str, limit: int) -> tuple[list[Stored], int]:
+        """Sites behind the key `after`, in the order of their keys; and how many there are on all pages."""
+        where, values = chosen.where()
+        count = self.rows(f"SELECT count(*) FROM objects WHERE {where}", values)[0][0]  # noqa: S608
+        sql = f"{_SELECT} WHERE {where} AND site>? ORDER BY site LIMIT ?"
+        return self._select(sql, (*values, after, limit)), int(count)
+
+    def site_keys(self) -> frozenset[str]:
+        """Of all sites that exist."""
+        return frozenset(row[0] for row in self.rows("SELECT site FROM objects WHERE kind='site'"))
+
+    def newest_mails(self, sites: Sequence[str], until: str) -> list[Json]:
+        """Of each of these sites the newest event that could be read."""
+        marks = ",".join("?" * len(sites))
+        newest = (
+            f"SELECT max(id) FROM events WHERE site IN ({marks}) AND received_at<=?"  # noqa: S608 - only marks
+            " AND json_extract(body, '$.parse_status') IN ('parsed', 'duplicate')"
+            " AND json_extract(body, '$.trigger') IS NOT NULL GROUP BY site"
+        )
+        rows = self.rows(f"SELECT id, body FROM events WHERE id IN ({newest})", (*sites, until))  # noqa: S608
+        return [{"id": row[0], **json.loads(row[1])} for row in rows]
 
     def put(self, stored: Stored) -> None:
         """Insert or replace."""

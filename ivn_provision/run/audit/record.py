@@ -10,6 +10,21 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ivn_provision.diagnostics import Place
+from ivn_provision.plan.plan import Cause
+
+__all__ = [
+    "Audit",
+    "Cause",
+    "FieldDiff",
+    "Finding",
+    "FindingKind",
+    "Level",
+    "Moment",
+    "SiteAudit",
+    "SiteState",
+    "Trouble",
+    "Waived",
+]
 
 
 class SiteState(StrEnum):
@@ -17,7 +32,8 @@ class SiteState(StrEnum):
 
     `invalid`: its file has errors, nothing was asked. `unreachable`: a target did not answer. `error`: a target
     answered with something else than expected. `drift`: live differs from declared. `failing`: a check failed.
-    `open`: a field that cannot be read is not confirmed. `waived`: it differs, and every difference is excused.
+    `open`: a field that cannot be read is not confirmed. `unapplied`: all that differs are changes of the files that were
+    not applied yet. `waived`: it differs, and every difference is excused.
     """
 
     UNREACHABLE = "unreachable"
@@ -26,6 +42,7 @@ class SiteState(StrEnum):
     DRIFT = "drift"
     FAILING = "failing"
     OPEN = "open"
+    UNAPPLIED = "unapplied"
     WAIVED = "waived"
     CLEAN = "clean"
 
@@ -42,15 +59,6 @@ class Level(StrEnum):
     ERROR = "error"
     WARNING = "warning"
     NOTE = "note"
-
-
-class Cause(StrEnum):
-    """Three-way: of a revision that was live, the files now, and live. UNKNOWN without such a revision."""
-
-    BY_HAND = "by hand"
-    NOT_APPLIED = "not applied"
-    BOTH = "both"
-    UNKNOWN = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +155,8 @@ class Moment:
 @dataclass(frozen=True, slots=True)
 class Audit:
     """All of it. `fleet` is the folder, `selection` what was chosen of it; `sites` worst first. `trend` is oldest
-    first and ends with this audit. `unused_waivers` are globs of waivers that excused nothing here."""
+    first and ends with this audit. `unused_waivers` are globs of waivers that excused nothing here. `notes` are about
+    the audit itself: what of it could not be kept, or be compared with."""
 
     at: str
     seconds: float
@@ -159,6 +168,7 @@ class Audit:
     base: str = ""
     trend: tuple[Moment, ...] = ()
     unused_waivers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def count(self, state: SiteState) -> int:
         """Sites in a state."""

@@ -22,6 +22,6 @@ def check_fleet(
         files,
         refs,
         runner,
-        lambda site: replace(check_site(site, opener, observer), images=None),
+        lambda site: replace(check_site(site, opener, observer), images=None, plan=None),
         lambda name, error: Checked(name, error=error),
     )

@@ -17,7 +17,7 @@ from ivn_provision.errors import SpecError
 from ivn_provision.run.fleet.refs import SiteRef
 from ivn_provision.run.fleet.selection import Selector, is_glob, named, select
 from ivn_provision.spec.build import default_name
-from ivn_provision.spec.discovery import discover, group_files
+from ivn_provision.spec.discovery import discover, fleet_file, group_files
 from ivn_provision.spec.fleet import load_one, site_file, unique
 from ivn_provision.spec.levels import Levels
 from ivn_provision.spec.load import merge_site
@@ -41,6 +41,7 @@ class FleetFiles:
         self._diagnostics = list(found.diagnostics)
         self._levels: dict[str, Levels] = {}
         self._keys: list[FleetKey] = []
+        self._networks: dict[str, bool] = {}
         self._lock = Lock()
 
     def chosen(self, names: Sequence[str] = (), selectors: Sequence[Selector] = ()) -> tuple[SiteRef, ...]:
@@ -72,7 +73,8 @@ class FleetFiles:
         if merged is None:
             return None
         root = _map(merged.root)
-        labels = {key: str(node.value) for key, node in _map(root.get("labels")).items()}
+        nodes = _map(root.get("labels")).items()
+        labels = {key: node.value for key, node in nodes if isinstance(node.value, str)}
         network = root["network"].value if "network" in root else ""
         return replace(
             ref,
@@ -80,6 +82,19 @@ class FleetFiles:
             labels=labels,
             network=network if isinstance(network, str) else "",
         )
+
+    def network(self, ref: SiteRef) -> str:
+        """The network segment of a site; "" for none, and where its file cannot be read.
+
+        Most fleets name none: then no file is parsed for it.
+        """
+        if ref.network:
+            return ref.network
+        content = read_bytes(ref.path)
+        if isinstance(content, Diagnostic) or not (self._names_networks(ref.root) or b"network" in content):
+            return ""
+        head = self.head(ref)
+        return head.network if head is not None else ""
 
     def load(self, ref: SiteRef) -> Site:
         """The site. Raises SpecError with its diagnostics if it has errors."""
@@ -99,6 +114,14 @@ class FleetFiles:
         with self._lock:
             levels = [each for level in self._levels.values() for each in level.diagnostics()]
             return unique([*self._diagnostics, *levels, *self._rules.check_fleet(self._keys)])
+
+    def _names_networks(self, root: str) -> bool:
+        """Is there a network in fleet.yml or a group?"""
+        if root not in self._networks:
+            fleet = fleet_file(root)
+            contents = map(read_bytes, [*group_files(root).values(), *([fleet] if fleet else [])])
+            self._networks[root] = any(isinstance(each, bytes) and b"network" in each for each in contents)
+        return self._networks[root]
 
     def _level(self, root: str) -> Levels:
         if root not in self._levels:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from itertools import islice
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
+from ivn_provision.run.fleet.dispatch import dispatched
+from ivn_provision.run.fleet.limits import STANDARD, FleetLimits
 from ivn_provision.run.fleet.refs import SiteRef
 
-WORKERS = 32
 T = TypeVar("T")
 Work = Callable[[SiteRef], T]
 """Everything of one site, from its file to its result. Raises nothing: an error is a result."""
@@ -31,18 +31,22 @@ class Inline:
 
 
 class Threads:
-    """`workers` sites at a time. A site begins when a worker is free: nothing waits for the whole fleet."""
+    """Many sites at a time, within the limits. A site begins when a worker is free and its network has room:
+    nothing waits for the whole fleet, and no site for another network.
 
-    def __init__(self, workers: int = WORKERS) -> None:
-        self._workers = workers
+    `workers` stands for that of the limits; `network` says which network a site is in, shortly before its turn.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        *,
+        limits: FleetLimits = STANDARD,
+        network: Callable[[SiteRef], str] = lambda ref: ref.network,
+    ) -> None:
+        self._limits = replace(limits, workers=workers) if workers else limits
+        self._network = network
 
     def run(self, work: Work[T], sites: Sequence[SiteRef]) -> Iterator[T]:
         """Results are handed on at once, and at most two a worker are ahead of who takes them."""
-        waiting = iter(sites)
-        with ThreadPoolExecutor(max_workers=min(self._workers, len(sites)) or 1) as pool:
-            running: set[Future[T]] = {pool.submit(work, each) for each in islice(waiting, 2 * self._workers)}
-            while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                running |= {pool.submit(work, each) for each in islice(waiting, len(done))}
-                for each in done:
-                    yield each.result()
+        return (result for _, result in dispatched(work, sites, self._limits, self._network))

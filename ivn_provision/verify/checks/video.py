@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ivn_provision.drivers.xprotect_e.camera_images import CameraImage
+from ivn_provision.model.resource import Address
 from ivn_provision.spec.site import Camera
 from ivn_provision.verify.drift import Part, compared, differences, moment
 from ivn_provision.verify.evidence import Evidence
@@ -54,7 +56,8 @@ def portal_login(evidence: Evidence) -> Iterator[Found]:
     if not name:
         yield skipped("the site file declares no account for the portal")
     elif status == 401:
-        yield failed(f"the image server refuses {name} with the declared password", _SAME)
+        refused = failed(f"the image server refuses {name} with the declared password", _SAME)
+        yield replace(refused, differs=str(Address(evidence.site.name, "nvr", "user", name)))
     elif status == 200:
         yield passed(f"{name} logs in at the image server")
     elif status:
