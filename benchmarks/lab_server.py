@@ -20,16 +20,20 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """WS-Man messages, NTLM handshakes, and bytes of the answers' bodies."""
+    """WS-Man messages, NTLM handshakes, bytes of the answers' bodies, and HTTP requests of all kinds."""
 
     posts: int
     handshakes: int
     received: int
+    requests: int
 
     def __sub__(self, before: Traffic) -> Traffic:
         """What came between the two."""
         return Traffic(
-            self.posts - before.posts, self.handshakes - before.handshakes, self.received - before.received
+            self.posts - before.posts,
+            self.handshakes - before.handshakes,
+            self.received - before.received,
+            self.requests - before.requests,
         )
 
 
@@ -53,6 +57,7 @@ class RunningLab:
             sum(int(each["posts"]) for each in recorders),
             sum(int(each["authentications"]) for each in recorders),
             sum(int(each["bytes_out"]) for each in recorders),
+            sum(int(each["requests"]) for each in recorders),
         )
 
     def cpu(self) -> float:
@@ -61,10 +66,11 @@ class RunningLab:
 
 
 @contextmanager
-def lab_of(count: int, folder: Path) -> Iterator[RunningLab]:
-    """A lab of `count` generated sites on free ports."""
+def lab_of(count: int, folder: Path, *, latency: int = 0) -> Iterator[RunningLab]:
+    """A lab of `count` generated sites on free ports; `latency` milliseconds are added to each request."""
     lab, sites = folder / "lab", folder / "sites"
-    _up("--sites", str(count), "--detach", "--free-ports", "--dir", lab, "--write-sites", sites)
+    where: tuple[str | Path, ...] = ("--dir", lab, "--write-sites", sites)
+    _up("--sites", str(count), "--latency", str(latency), "--detach", "--free-ports", *where)
     try:
         running = lab_control.load(lab)
         assert running is not None

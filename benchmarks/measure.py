@@ -28,7 +28,8 @@ class Usage:
 
 
 def run(command: Sequence[str | Path], *, cwd: Path, allowed: Collection[int] = (0,)) -> Usage:
-    """Run a program to its end. Raises BenchmarkError for an exit code that is not allowed.
+    """Run a program to its end, with Python's compiled files kept as for an installed program. Raises
+    BenchmarkError for an exit code that is not allowed.
 
     Linux counts the peak from the fork on: it is never below this process's own, some 20 MB.
     """
@@ -37,6 +38,7 @@ def run(command: Sequence[str | Path], *, cwd: Path, allowed: Collection[int] = 
         process = subprocess.Popen(
             [str(part) for part in command],
             cwd=cwd,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

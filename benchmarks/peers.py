@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGES = ("check-jsonschema", "ansible-core")
+PACKAGES = ("check-jsonschema", "ansible-core", "pywinrm")
 _INSTALL_SECONDS = 600
 _TAG = re.compile(r"!(secret|ref) ")
 

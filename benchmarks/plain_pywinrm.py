@@ -1,13 +1,13 @@
 """The peer of `plan`: pywinrm in a thread pool, one script on each host, reading facts only and judging nothing.
 
-Run as a program of its own with a file of targets: a JSON list of `Target`s. The lab runs no script but the
-agent, so that is the script: about as many bytes on the wire as `plan` sends.
+Run as a program of its own with a file of targets: a JSON list of `Target`s. The script has ten lines, one for each
+fact (`ivn_provision/lab/nvr/readings.py`); the last one reads configuration.xml.
 """
 
 from __future__ import annotations
 
+import base64
 import json
-import secrets
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,10 +15,13 @@ from pathlib import Path
 
 from winrm.protocol import Protocol
 
-from ivn_provision.drivers.xprotect_e import bootstrap
+from ivn_provision.lab.nvr.readings import READINGS
 
 WORKERS = 32
-"""As many as `ivn_provision.run.engine` has."""
+"""As many as `ivn_provision.run.fleet.runners` has."""
+
+_SCRIPT = base64.b64encode("\n".join(READINGS).encode("utf-16-le")).decode("ascii")
+_OPTIONS = ("-NoProfile", "-NonInteractive", "-EncodedCommand", _SCRIPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,7 @@ class Target:
 
 
 def facts(target: Target) -> str:
-    """The computer's name, asked over one connection and one shell."""
-    marker = secrets.token_hex(16)
-    request = {"protocol": 1, "marker": marker, "steps": [{"verb": "facts"}], "always": []}
-    command, arguments = bootstrap.command_line()
+    """What the script printed, asked over one connection and one shell."""
     protocol = Protocol(
         endpoint=target.url,
         transport="ntlm",
@@ -45,17 +45,12 @@ def facts(target: Target) -> str:
     )
     shell = protocol.open_shell(codepage=65001, noprofile=True)
     try:
-        running = protocol.run_command(
-            shell, command, arguments, console_mode_stdin=False, skip_cmd_shell=False
-        )
-        pieces = bootstrap.split_sends(bootstrap.stdin_payload(bootstrap.agent_text(), request))
-        for index, piece in enumerate(pieces):
-            protocol.send_command_input(shell, running, piece, end=index == len(pieces) - 1)
-        stdout, stderr, _ = protocol.get_command_output(shell, running)
+        running = protocol.run_command(shell, "powershell.exe", _OPTIONS)
+        stdout, _, _ = protocol.get_command_output(shell, running)
+        protocol.cleanup_command(shell, running)
     finally:
         protocol.close_shell(shell)
-    reply = bootstrap.decode_reply(stdout, marker, stderr)
-    return json.dumps(reply["steps"][0])
+    return stdout.decode("utf-8")
 
 
 def main(file: Path) -> None:
@@ -63,7 +58,7 @@ def main(file: Path) -> None:
     targets = [Target(**each) for each in json.loads(file.read_text("utf-8"))]
     with ThreadPoolExecutor(max_workers=min(WORKERS, len(targets))) as pool:
         answers = list(pool.map(facts, targets))
-    failed = [answer for answer in answers if '"computer_name"' not in answer]
+    failed = [answer for answer in answers if "IVN-LAB-" not in answer or "</" not in answer]
     if failed:
         sys.exit(f"{len(failed)} hosts did not answer: {failed[0][:500]}")
 

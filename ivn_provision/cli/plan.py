@@ -12,6 +12,7 @@ import click
 from ivn_provision.cli.guarding import select_options
 from ivn_provision.cli.shared import (
     compare,
+    document_of,
     echo,
     errors_by_site,
     report,
@@ -70,19 +71,20 @@ def command(
     with streamed(form, "plan") as stream:
         whole = out is not None
         compared = compare(choice, deadline, targets=targets, excludes=excludes, whole=whole, stream=stream)
+        document = None
         if out is not None:
-            compared.document.update(_saved(compared, seconds, targets, excludes))
-            write_text(out, json.dumps(compared.document, indent=2) + "\n")
-        report(compared, form, drift=False)
-        _say_saved(out, compared, form)
+            document = {**document_of(compared), **_saved(compared, seconds, targets, excludes)}
+            write_text(out, json.dumps(document, indent=2) + "\n")
+        report(compared, form, drift=False, document=document)
+        _say_saved(out, document, form)
         found = detailed_exitcode and (compared.differs or compared.is_open)
         raise SystemExit(compared.exit_code or (2 if found else 0))
 
 
-def _say_saved(out: Path | None, compared: Compared, form: str) -> None:
-    if out is not None and form == "text" and compared.document["applyable"]:
+def _say_saved(out: Path | None, document: dict[str, Any] | None, form: str) -> None:
+    if document is not None and form == "text" and document["applyable"]:
         name = shlex.quote(str(out))
-        expires = compared.document["ivn"]["saved"]["expires"]
+        expires = document["ivn"]["saved"]["expires"]
         echo(
             f"Saved in {name}. `ivn-provision apply {name}` makes exactly these changes, once, until {expires}."
         )

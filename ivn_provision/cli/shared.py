@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
@@ -22,7 +23,7 @@ from ivn_provision.errors import IvnError, SpecError
 from ivn_provision.plan.plan import SitePlan
 from ivn_provision.report.paint import Paint, paint_for
 from ivn_provision.run.attestation_files import HasFile, attestations_of
-from ivn_provision.run.engine import SiteOutcome
+from ivn_provision.run.outcomes import SiteOutcome
 from ivn_provision.run.targets import Opener
 from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.site import Site
@@ -132,11 +133,15 @@ def now() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Declared against live, of all sites asked for. `problems` are of the fleet's files, of no one site."""
+    """Declared against live, of all sites asked for, at `timestamp` (RFC 3339). `partial`: globs chose a part.
+
+    `problems` are of the fleet's files, of no one site.
+    """
 
     outcomes: tuple[SiteOutcome, ...]
     plans: tuple[SitePlan, ...]
-    document: dict[str, Any]
+    timestamp: str
+    partial: bool = False
     sites: tuple[Site, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
 
@@ -180,7 +185,6 @@ def compare(
     for a glob that names nothing.
     """
     from ivn_provision.cli.progress import progress
-    from ivn_provision.plan.plan_json import to_json
     from ivn_provision.plan.select import select, unmatched
     from ivn_provision.run.fleet.choosing import Choosing
     from ivn_provision.run.fleet.planning import as_shown, plan_fleet
@@ -201,6 +205,7 @@ def compare(
         opened.desired = against.desired
     if stream is not None:
         stream.begin(len(refs), opened.run_id)
+    gc.freeze()  # what is imported lives to the end: no collection of a fleet's garbage needs to look at it
     with progress(len(refs), stream=stream) as watching:
         runner = Threads(limits=opened.limits, network=files.network)
         observer = Choosing(watching, targets, excludes)
@@ -210,22 +215,30 @@ def compare(
     if is_whole and (missing := unmatched(found, (*targets, *excludes))):
         raise missing
     plans = tuple(select(plan, targets, excludes) for plan in found)
-    document = to_json(
-        plans, timestamp=now(), errors=errors_by_site(outcomes), partial=bool(targets or excludes)
-    )
     loaded = tuple(sites[each.site] for each in outcomes if each.site in sites)
     problems = files.problems() if choice.is_all else ()
     if stream is not None:
         stream.diagnose([each for each in problems if each.is_error])
-    return Compared(outcomes, plans, document, loaded, problems)
+    return Compared(outcomes, plans, now(), bool(targets or excludes), loaded, problems)
 
 
-def report(compared: Compared, form: str, *, drift: bool) -> None:
-    """Show what was found, and the errors on stderr; nothing where a stream has told it."""
+def document_of(compared: Compared) -> dict[str, Any]:
+    """The whole plan as JSON. A fleet's is large: `report` shows it without having it."""
+    from ivn_provision.plan.plan_json import to_json
+
+    errors = errors_by_site(compared.outcomes)
+    return to_json(compared.plans, timestamp=compared.timestamp, errors=errors, partial=compared.partial)
+
+
+def report(compared: Compared, form: str, *, drift: bool, document: dict[str, Any] | None = None) -> None:
+    """Show what was found, and the errors on stderr; nothing where a stream has told it. `document` is the JSON
+    where it says more than that."""
     if form == JSON_LINES:
         return
-    if form == "json":
-        echo(json.dumps(compared.document, indent=2))
+    if form == "json" and document is not None:
+        echo(json.dumps(document, indent=2))
+    elif form == "json":
+        _echo_json(compared)
     elif form == "markdown":
         from ivn_provision.report.plan_markdown import render_markdown
 
@@ -237,6 +250,17 @@ def report(compared: Compared, form: str, *, drift: bool) -> None:
     show_errors(compared.outcomes)
     if problems := [each for each in compared.problems if each.is_error]:
         echo(render_diagnostics(problems), err=True)
+
+
+def _echo_json(compared: Compared) -> None:
+    from ivn_provision.plan.plan_pieces import pieces
+
+    errors = errors_by_site(compared.outcomes)
+    for piece in pieces(
+        compared.plans, timestamp=compared.timestamp, errors=errors, partial=compared.partial
+    ):
+        click.echo(piece, nl=False)
+    click.echo()
 
 
 def columns() -> int:

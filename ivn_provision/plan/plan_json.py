@@ -7,7 +7,7 @@ since a reader of Terraform plans would count them as done by the tool.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ivn_provision import __version__
@@ -43,7 +43,7 @@ _ACTIONS: Mapping[Action, list[str]] = {
 
 
 def to_json(
-    plans: tuple[SitePlan, ...],
+    plans: Sequence[SitePlan],
     *,
     timestamp: str,
     errors: Mapping[str, str] | None = None,
@@ -53,25 +53,42 @@ def to_json(
 
     `timestamp` is RFC 3339; `errors` are sites that could not be planned; `partial`: something was left out.
     """
+    found = frame(plans, timestamp=timestamp, errors=errors, partial=partial)
+    found["resource_changes"] += [each for plan in plans for each in resource_changes(plan)]
+    found["ivn"]["sites"] += [site_json(plan) for plan in plans]
+    return found
+
+
+def frame(
+    plans: Sequence[SitePlan],
+    *,
+    timestamp: str,
+    errors: Mapping[str, str] | None = None,
+    partial: bool = False,
+) -> dict[str, Any]:
+    """The same with its two lists empty: `resource_changes`, and `sites` of `ivn`."""
     errored = bool(errors)
-    totals = count(plans)
+    totals = count(tuple(plans))
     return {
         "format_version": FORMAT_VERSION,
         "applyable": not errored and any(plan.workable for plan in plans),
         "complete": not errored and not partial and not (totals.manual or totals.blocked or totals.open),
         "errored": errored,
         "timestamp": timestamp,
-        "resource_changes": [
-            _resource_change(change) for plan in plans for change in plan.changes if change.workable
-        ],
+        "resource_changes": [],
         "ivn": {
             "version": IVN_VERSION,
             "tool_version": __version__,
             "errors": dict(errors or {}),
             "summary": {name: getattr(totals, name) for name in totals.__slots__},
-            "sites": [_site(plan) for plan in plans],
+            "sites": [],
         },
     }
+
+
+def resource_changes(plan: SitePlan) -> list[dict[str, Any]]:
+    """A site's part of `resource_changes`."""
+    return [_resource_change(change) for change in plan.changes if change.workable]
 
 
 def _resource_change(change: Change) -> dict[str, Any]:
@@ -100,7 +117,8 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return nested({name: plain(value) for name, value in values.items()})
 
 
-def _site(plan: SitePlan) -> dict[str, Any]:
+def site_json(plan: SitePlan) -> dict[str, Any]:
+    """A site as it stands among `sites`."""
     return {
         "site": plan.site,
         "unchanged": plan.unchanged,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ivn_provision.drivers.base import Outcome
 from ivn_provision.errors import IvnError
 from ivn_provision.plan.plan import SitePlan
-from ivn_provision.run.accepting import Acceptance
+
+if TYPE_CHECKING:
+    from ivn_provision.run.accepting import Acceptance
 
 
 @dataclass(frozen=True, slots=True)

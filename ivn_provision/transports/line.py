@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ivn_provision.transports.deadline import Deadline, exceeded
+from ivn_provision.transports.watchdog import WATCHDOG
 
 CONNECT_SECONDS = 5.0
 
@@ -41,15 +42,13 @@ class Line:
         """
         self._deadline = deadline
         watch = _Watch()
-        watchdog = threading.Timer(deadline.left(), self._cut, (watch,))
-        watchdog.daemon = True
-        watchdog.start()
+        leash = WATCHDOG.watch(deadline.left(), lambda: self._cut(watch))
         try:
             yield
         finally:
             with self._lock:  # a watchdog that wakes right now must not cut the next operation
                 watch.done = True
-            watchdog.cancel()
+            WATCHDOG.call_off(leash)
         if watch.cut:
             raise exceeded(deadline.seconds, endpoint="", doing="")
 

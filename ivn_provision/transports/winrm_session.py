@@ -20,6 +20,7 @@ from ivn_provision.errors import ProtocolFault, Refused
 from ivn_provision.transports.line import Line
 from ivn_provision.transports.pools import pools
 from ivn_provision.transports.tls import context_of
+from ivn_provision.transports.winrm_ntlm import PromptNtlm
 from ivn_provision.transports.winrm_settings import WinRmSettings
 
 MAX_REPLY = 4 * 1024 * 1024  # pywinrm asks for envelopes of 150 KiB at most
@@ -80,6 +81,8 @@ def client_of(settings: WinRmSettings, line: Line, *, prepare: Callable[[Client]
     prepare(client)
     client.transport.credssp_minimum_version = CREDSSP_VERSION
     session = client.transport.build_session()
+    if settings.auth == "ntlm":
+        session.auth = PromptNtlm(settings.username, client.transport.password or "")
     session.cert = None  # it is in the context, which nothing else may add to
     pin = settings.tls.value if settings.tls.mode == "fingerprint" else ""
     secure(session, line, tls, fingerprint=pin, endpoint=settings.endpoint)

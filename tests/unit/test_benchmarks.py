@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import resource
 import sys
@@ -9,15 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import large_recorder, peers, plan_lab, startup, validate_fleet
+from benchmarks import ansible_raw, fleet, large_recorder, peers, plan_lab, startup, validate_fleet
 from benchmarks.fleet_files import write_fleet
+from benchmarks.lab_server import Traffic
 from benchmarks.machine import Watch, conditions
 from benchmarks.measure import BenchmarkError, Usage, interleaved, median, run
+from benchmarks.nvr_side import write_nvr_side
 from benchmarks.options import Options, main
+from benchmarks.plain_pywinrm import Target
 from benchmarks.report import DOCUMENT, Aim, Report, markers, write_section
 from ivn_provision.spec.check import check_paths
 
-SECTIONS = (startup.NAME, validate_fleet.NAME, plan_lab.NAME, large_recorder.NAME)
+SECTIONS = (startup.NAME, validate_fleet.NAME, plan_lab.NAME, large_recorder.NAME, fleet.NAME)
 REPORT = Report("one", "On a machine.", ("what", "ms"), [("a", "1"), ("b", "2")], [Aim("a", 2, 1, "ms")])
 
 
@@ -112,6 +116,61 @@ def test_plan_measures_both_programs_on_one_lab() -> None:
     assert found.lab_cpu > found.serving > 0
 
 
+def test_fleet_measures_the_whole_plan_and_ten_facts_of_the_same_recorders() -> None:
+    found = fleet.measured(2, 1, "not wanted in a test")
+    ours, peer = (found.figures[name] for name in (fleet.PLAN, fleet.PYWINRM))
+    assert list(found.figures) == [fleet.PLAN, fleet.PYWINRM]
+    assert (ours.traffic.posts, peer.traffic.posts) == (10, 10)
+    assert (ours.traffic.requests, peer.traffic.requests) == (12, 14)
+    assert ours.traffic.handshakes == peer.traffic.handshakes == 2
+
+
+def test_fleet_plans_more_sites_than_there_are_recorders() -> None:
+    found = fleet.plan_of_many(1, 3)
+    assert found.figures[fleet.PLAN].traffic.handshakes == 3
+    assert found.figures[fleet.PLAN].usage.peak > 0
+
+
+def test_aims_against_ansible_are_shares_of_it() -> None:
+    def figure(cpu: float, wall: float) -> fleet.Figure:
+        return fleet.Figure("a", 2, Usage(wall, cpu, 1), Traffic(0, 0, 0, 0))
+
+    figures = {fleet.PLAN: figure(1, 2), fleet.PYWINRM: figure(1, 1), fleet.ANSIBLE: figure(50, 20)}
+    assert [(each.measured, each.measured <= each.limit) for each in fleet._aims(figures)] == [
+        (2.0, False),
+        (1.0, True),
+        (2.0, True),
+        (10.0, False),
+    ]
+
+
+def test_ansible_gets_the_ten_facts_as_raw_tasks(tmp_path: Path) -> None:
+    target = Target("https://127.1.0.2:5986/wsman", "operator", "p'\"{{x}}", "/ca.pem")
+    *_, forks, playbook = ansible_raw.write_play(tmp_path, [target, target])
+    (play,) = json.loads(Path(playbook).read_text("utf-8"))
+    assert (forks, len(play["tasks"]), {len(each) for each in play["tasks"]}) == ("50", 10, {2})
+    hosts = json.loads((tmp_path / "inventory.yml").read_text("utf-8"))["all"]["hosts"]
+    assert list(hosts) == ["host-0001", "host-0002"]
+    assert hosts["host-0001"]["ansible_port"] == 5986
+
+
+def test_the_nvr_side_is_a_fleet_without_findings(tmp_path: Path) -> None:
+    from ivn_provision.lab.site_files import Endpoints, write_site_files
+    from ivn_provision.lab.sites import generated_sites
+
+    ends = Endpoints(
+        "https://127.0.0.1:8443/api/v1", tmp_path / "ca.pem", tmp_path / "secrets", "127.0.0.1", 25
+    )
+    write_site_files(tmp_path / "sites", generated_sites(2), ends)
+    assert write_nvr_side(tmp_path / "sites", tmp_path / "fleet", count=5) == 5
+    checked = check_paths([str(tmp_path / "fleet")])
+    assert checked.sites == 5
+    assert {each.code for each in checked.diagnostics} == {"IVN050", "IVN077"}
+    text = (tmp_path / "fleet" / "lab-0001-3.yml").read_text("utf-8")
+    assert "site: lab-0001-3" in text
+    assert "portal" not in text
+
+
 def test_conditions_say_when_the_machine_was_busy() -> None:
     assert "**The machine was busy**: other programs used 60%" in conditions(["click"], 0.6)
     assert "busy**" not in conditions(["click"], 0.05)
@@ -177,5 +236,5 @@ def test_the_page_has_every_section_with_its_conditions(name: str) -> None:
 
 def test_the_script_runs_every_benchmark() -> None:
     script = (DOCUMENT.parents[1] / "benchmarks" / "run").read_text("utf-8")
-    for module in (startup, validate_fleet, plan_lab, large_recorder):
+    for module in (startup, validate_fleet, plan_lab, large_recorder, fleet):
         assert module.__name__.rpartition(".")[2] in script

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WSManFaultError
 
+from ivn_provision.lab.nvr.readings import READINGS
 from tests.wire.nvr_fixture import PASSWORD, Running, ask, command_line, payload, recorder
 
 WAYS = ("http", "https-basic", "https-ntlm")
@@ -108,6 +109,28 @@ def test_anything_else_is_not_recognized(lab: Running) -> None:
     out, err, code = run(lab.protocol(), "format", "c:", "/y")
     assert (out, code) == (b"", 1)
     assert b"'format' is not recognized" in err
+
+
+def encoded(script: str) -> tuple[str, ...]:
+    return ("-NoProfile", "-EncodedCommand", base64.b64encode(script.encode("utf-16-le")).decode("ascii"))
+
+
+def test_lines_that_read_a_fact_are_answered(lab: Running) -> None:
+    out, err, code = run(lab.protocol(), "powershell.exe", *encoded("\n".join(READINGS)))
+    assert (err, code) == (b"", 0)
+    said = out.decode("utf-8").split("\r\n", 9)
+    assert said[0] == "IVN-LAB-TEST-SITE"
+    assert said[5:9] == ["Running", "Running", "0", "8.6a"]
+    assert said[9].removesuffix("\r\n").encode() == lab.nvr.configuration_path.read_bytes().removeprefix(
+        b"\xef\xbb\xbf"
+    )
+
+
+@pytest.mark.parametrize("script", ["hostname\nGet-Process", "hostname; hostname", "", "Stop-Computer"])
+def test_no_other_line_is(lab: Running, script: str) -> None:
+    out, err, code = run(lab.protocol(), "powershell.exe", *encoded(script))
+    assert (out, code) == (b"", 1)
+    assert b"not recognized" in err
 
 
 def test_a_line_over_8191_characters_is_text_and_no_fault(lab: Running) -> None:

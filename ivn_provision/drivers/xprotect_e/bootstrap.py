@@ -14,6 +14,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -56,6 +57,7 @@ exit 0
 """.strip()
 
 
+@cache
 def agent_text() -> str:
     """The agent script of this version, as it is sent."""
     script = resources.files("ivn_provision.drivers.xprotect_e").joinpath("agent.ps1")
@@ -72,7 +74,7 @@ def command_line() -> tuple[str, tuple[str, ...]]:
 def stdin_payload(agent_text: str, request: Mapping[str, Any]) -> bytes:
     """What the loader reads: the script, a line with a dot, the request; each gzip, base64, in lines."""
     text = json.dumps(request, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-    return _packed_lines(agent_text) + b".\n" + _packed_lines(text)
+    return _packed_script(agent_text) + b".\n" + _packed_lines(text)
 
 
 def split_sends(payload: bytes, limit: int = SEND_LIMIT) -> tuple[bytes, ...]:
@@ -94,6 +96,12 @@ def decode_reply(stdout: bytes, marker: str, stderr: bytes = b"") -> dict[str, A
     if found is None:
         raise _no_reply(text, marker, stdout, stderr)
     return _checked_shape(_verified(found))
+
+
+@lru_cache(maxsize=2)
+def _packed_script(text: str) -> bytes:
+    """Packed once: the agent goes to every recorder of a fleet, and compressing it takes longer than logging on."""
+    return _packed_lines(text)
 
 
 def _packed_lines(text: str) -> bytes:

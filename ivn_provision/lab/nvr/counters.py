@@ -9,12 +9,14 @@ from datetime import datetime
 
 @dataclass(slots=True)
 class Counters:
-    """Counted since the start. `posts` are WS-Man messages after authentication, not blank ones.
+    """Counted since the start. `posts` are WS-Man messages after authentication, not blank ones; `requests` are
+    all that came in over HTTP.
 
     `bytes_in` and `bytes_out` are those of their bodies, sealed or not, and of their answers'.
     """
 
     connections: int = 0
+    requests: int = 0
     authentications: int = 0
     authentication_failures: int = 0
     posts: int = 0

@@ -103,6 +103,7 @@ class Listener:
             except TooLarge:
                 await http.respond(HttpResponse(413, close=True))
                 return True
+            self._counters.requests += 1
             await self._conditions()
             if "reset" in self._weather.faults:
                 break

@@ -1,4 +1,4 @@
-"""What the emulated machine's command interpreter can run: the agent's bootstrap and `hostname`, nothing else.
+"""What the emulated machine's command interpreter can run: the agent's bootstrap, `hostname`, and a few readings.
 
 No program of the host is ever started.
 """
@@ -6,18 +6,16 @@ No program of the host is ever started.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ivn_provision.lab.nvr.agent_emulation import Windows, answer, framed
+from ivn_provision.lab.nvr.readings import read, script_of
 
 LONGEST_LINE = 8191  # characters, cmd.exe (facts/winrm.md, part 2)
 _LARGEST_PAYLOAD = 64 * 1024 * 1024
-_ENCODED = re.compile(r"\s-EncodedCommand\s+([A-Za-z0-9+/=]+)\s*$", re.IGNORECASE)
-_POWERSHELL = re.compile(r'"?powershell(\.exe)?"?\s', re.IGNORECASE)
 _AGENT_LINE = re.compile(r"# ivn-provision agent (\d+\.\d+\.\d+\S*)")
 
 
@@ -39,26 +37,17 @@ def resolve(line: str, windows: Windows) -> Program | Result:
         return Result(1, stderr=b"The command line is too long.\r\n")
     if line.strip().casefold() in {"hostname", "hostname.exe"}:
         return Result(0, stdout=f"{windows.facts()['computer_name']}\r\n".encode())
-    if _is_bootstrap(line):
+    script = script_of(line)
+    if script is not None and "$input" in script:
         return lambda stdin: _agent(stdin, windows)
-    return _not_recognized(line)
+    answer_to = read(script, windows) if script is not None else None
+    return _not_recognized(line) if answer_to is None else Result(0, stdout=answer_to)
 
 
 def _not_recognized(line: str) -> Result:
     word = line.split(maxsplit=1)[0] if line.strip() else ""
     text = f"'{word}' is not recognized as an internal or external command,\r\noperable program or batch file.\r\n"
     return Result(1, stderr=text.encode("utf-8", "replace"))
-
-
-def _is_bootstrap(line: str) -> bool:
-    encoded = _ENCODED.search(line)
-    if encoded is None or not _POWERSHELL.match(line):
-        return False
-    try:
-        loader = base64.b64decode(encoded.group(1), validate=True).decode("utf-16-le")
-    except (binascii.Error, UnicodeDecodeError):
-        return False
-    return "$input" in loader
 
 
 def _agent(stdin: bytes, windows: Windows) -> Result:
