@@ -12,9 +12,10 @@ from hypothesis import settings
 from tests.support.world import World, started
 
 # CI judges a change, so it draws the same examples each time; new ones are looked for everywhere else.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# How long an example takes says how busy the machine is: no deadline.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 @pytest.fixture

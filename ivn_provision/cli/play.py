@@ -25,7 +25,9 @@ from ivn_provision.cli.shared import (
     show_errors,
     write_text,
 )
+from ivn_provision.cli.streaming import JSON_LINES, or_closed, streamed
 from ivn_provision.errors import IvnError, UsageProblem
+from ivn_provision.spec.playbook import Do
 
 if TYPE_CHECKING:
     from ivn_provision.cli.interrupts import Interrupts
@@ -65,7 +67,7 @@ class _Options:
 @click.option(
     "--approve", is_flag=True, help="With --resume: what the play waits for is done, or was looked at."
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option("--format", "form", type=click.Choice(["text", "json", JSON_LINES]), default="text")
 @deadline_option
 @click.option("--unsupported-file-edit", "file_edits", is_flag=True, help="As for apply.")
 def command(
@@ -185,7 +187,14 @@ def _play(read: ReadPlaybook, waves: Waves, files: FleetFiles, memory: Memory, o
 
     refs = [ref for wave in waves for ref in wave]
     clock = Time(lambda: datetime.now(UTC), time.sleep)
-    with interrupts() as stop, progress(len(refs), live=False) as observer:
+    asks = any(step.do is Do.PAUSE for step in read.playbook.steps) and sys.stdin.isatty()
+    with (
+        interrupts() as stop,
+        streamed(options.form, "play") as stream,
+        progress(len(refs), live=not asks, stream=stream) as observer,
+    ):
+        if stream is not None:
+            stream.begin(len(refs), memory.play)
         crew = SiteCrew(
             playbook=read.playbook,
             play=memory.play,
@@ -202,9 +211,13 @@ def _play(read: ReadPlaybook, waves: Waves, files: FleetFiles, memory: Memory, o
             audit_file=_write_audit,
         )
         outcome = Play(
-            read, waves, memory, crew, clock, _teller(len(waves)), stop.stopping,
-            owner() if options.approve else "",
+            read, waves, memory, crew, clock, _silent if stream else _teller(len(waves)),
+            or_closed(stop.stopping, stream), owner() if options.approve else "", observer.notify,
         ).go()  # fmt: skip
+        if stream is not None:
+            if outcome.error is not None:
+                stream.fail(outcome.error)
+            raise SystemExit(outcome.exit_code)
     echo(
         json.dumps(play_document(outcome), indent=2)
         if options.form == "json"
@@ -212,6 +225,11 @@ def _play(read: ReadPlaybook, waves: Waves, files: FleetFiles, memory: Memory, o
     )
     show_errors([outcome])
     return outcome.exit_code
+
+
+def _silent(wave: int, text: str) -> None:
+    """A stream tells it in its own way."""
+    del wave, text
 
 
 def _openers(options: _Options, refs: Sequence[SiteRef]) -> Callable[[], Opener]:
@@ -239,7 +257,7 @@ def _asker(options: _Options, stop: Interrupts) -> Callable[[str], str]:
         from ivn_provision.cli.guarding import owner
         from ivn_provision.report.paint import safe
 
-        if options.form == "json" or not sys.stdin.isatty():
+        if options.form != "text" or not sys.stdin.isatty():
             return ""
         with stop.asking():
             try:

@@ -67,7 +67,7 @@ class EventStream:
         self._write, self._clock, self._command = write, clock, command
         self._lock = RLock()
         self._sites: dict[str, _Site] = {}
-        self._ends: Counter[End] = Counter()
+        self._last: dict[str, End] = {}
         self._changes: Counter[str] = Counter()
         self._began = clock()
         self.closed = False
@@ -125,11 +125,15 @@ class EventStream:
             if not self._begun:
                 return
             changes = {name: self._changes[name] for name in ("add", "change", "remove")}
-            if self._command in {"plan", "drift", "apply"}:
-                self._say(summary_message(changes, "apply" if self._command == "apply" else "plan"))
-            total = self._ends.total()
-            counts = {each.value: self._ends[each] for each in End if self._ends[each]}
-            words = ", ".join(f"{self._ends[each]} {says(each)}" for each in End if self._ends[each])
+            if self._command in {"plan", "drift", "apply", "play"}:
+                kind = "plan" if self._command in {"plan", "drift"} else "apply"
+                self._say(summary_message(changes, kind))
+            ends = Counter(
+                self._last.values()
+            )  # of a play, whose steps end each site more than once, the last
+            total = ends.total()
+            counts = {each.value: ends[each] for each in End if ends[each]}
+            words = ", ".join(f"{ends[each]} {says(each)}" for each in End if ends[each])
             text = f"{total} site{'' if total == 1 else 's'}: {words}" if total else "No site was begun"
             run = {"exit_code": exit_code, "elapsed_seconds": self._since(self._began), "sites": counts}
             self._say(message("run_complete", text, run=run))
@@ -194,7 +198,7 @@ class EventStream:
         if isinstance(error, IvnError):
             yield from error_messages(error, event.site)
         end = end_of(event)
-        self._ends[end] += 1
+        self._last[event.site] = end
         seconds = self._since(site.began)
         ivn: dict[str, Any] = {"site": event.site, "outcome": end.value, "elapsed_seconds": seconds}
         if event.step is Step.SKIPPED and event.text:
@@ -202,7 +206,7 @@ class EventStream:
         yield message("site_complete", f"{event.site}: {says(end)} after {seconds}s", ivn=ivn)
 
     def _outcome(self, outcome: SiteOutcome, site: _Site) -> Iterator[Message]:
-        if self._command == "apply":
+        if self._command in {"apply", "play"}:
             done = [each.address for each in outcome.outcomes if each.status == "done"]
             for address in done if not outcome.reverted else ():
                 self._changes.update(_TOTALS[site.actions.get(address, Action.UPDATE)])

@@ -10,13 +10,17 @@ from ivn_provision.run.events import ENDS, Event, Step, Wave
 
 
 class Tally:
-    """Of the run, or of its present wave where it has waves. `total` counts sites."""
+    """Of the run, or of its present wave where it has waves. `total` counts sites.
+
+    A site that begins anew (a play works on each once a step) has not ended any more.
+    """
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.wave: Wave | None = None
         self.ends = _none()
         self.doing: dict[str, str] = {}
+        self._last: dict[str, End] = {}
         self._lock = Lock()
 
     def notify(self, event: Event) -> None:
@@ -26,8 +30,12 @@ class Tally:
                 self._turn(event, event.about)
             elif event.step in ENDS:
                 self.doing.pop(event.site, None)
-                self.ends[end_of(event)] += 1
+                self._leave(event.site)
+                self._last[event.site] = end = end_of(event)
+                self.ends[end] += 1
             elif event.site:
+                if event.step is Step.STARTED:
+                    self._leave(event.site)
                 count = f" {len(event.addresses)} objects" if event.addresses else ""
                 self.doing[event.site] = f"{event.step} {event.target}{count}".strip()
 
@@ -35,6 +43,11 @@ class Tally:
         if event.step is Step.WAVE_STARTED:
             self.wave, self.total, self.ends = wave, wave.sites, _none()
             self.doing.clear()
+            self._last.clear()
+
+    def _leave(self, site: str) -> None:
+        if (end := self._last.pop(site, None)) is not None:
+            self.ends[end] -= 1
 
     @property
     def done(self) -> int:

@@ -6,8 +6,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from tests.support.command import ivn_here
+from tests.support.doc_pages import ROOT
 from tests.support.played import Plays, document, words
 from tests.support.webhooks import Taken, webhook_server
 from tests.support.world import started
@@ -179,3 +182,18 @@ def test_a_report_that_cannot_be_written_is_a_warning(plays: Plays) -> None:
     ran = plays.play("playbook.yml")
     assert ran.code == 0
     assert document(ran)["notes"][0]["text"].startswith("report: cannot make the folder out")
+
+
+def test_events_as_json_lines(plays: Plays) -> None:
+    """Each wave begins and ends; the last line counts each site once, though every step ends it."""
+    plays.write(ROLL_OUT)
+    ran = ivn_here("play", "playbook.yml", "--format", "jsonl", cwd=plays.folder)
+    assert ran.code == 0, ran.err
+    assert ran.err == ""
+    lines = [json.loads(line) for line in ran.out.splitlines()]
+    validator = jsonschema.Draft202012Validator(json.loads((ROOT / "schemas/events.schema.json").read_text()))
+    for line in lines:
+        validator.validate(line)
+    waves = [(each["type"], each["ivn"]["wave"]["sites"]) for each in lines if "wave" in each.get("ivn", {})]
+    assert waves == [(kind, size) for size in (1, 3, 3) for kind in ("wave_start", "wave_complete")]
+    assert sum(lines[-1]["run"]["sites"].values()) == len(SITES)

@@ -12,6 +12,8 @@ from datetime import timedelta
 from threading import RLock
 
 from ivn_provision.errors import Interrupted, IvnError, PersonNeeded, StateError
+from ivn_provision.run.events import Event, Wave
+from ivn_provision.run.events import Step as Does
 from ivn_provision.run.fleet.refs import SiteRef
 from ivn_provision.run.journal_lines import stamp
 from ivn_provision.run.play.memory import Memory, moment
@@ -35,7 +37,8 @@ class _TooMany(Exception):
 
 @dataclass(slots=True)
 class Play:
-    """One play. `tell` gets a line for people as things begin, with the number of the wave from 1 (0: none)."""
+    """One play. `tell` gets a line for people as things begin, with the number of the wave from 1 (0: none);
+    `notify` the begin and the end of each wave."""
 
     read: ReadPlaybook
     waves: tuple[tuple[SiteRef, ...], ...]
@@ -45,6 +48,7 @@ class Play:
     tell: Callable[[int, str], None]
     stopping: Callable[[], bool] = lambda: False
     approved_by: str = ""
+    notify: Callable[[Event], None] = lambda _: None
     _sites: dict[str, SiteStanding] = field(default_factory=dict, init=False)
     _refs: dict[str, SiteRef] = field(default_factory=dict, init=False)
     _notes: list[Note] = field(default_factory=list, init=False)
@@ -76,7 +80,7 @@ class Play:
     def _waves(self) -> tuple[Standing, IvnError | None]:
         try:
             for number in range(len(self.waves)):
-                self._wave(number)
+                self._told(number)
         except _TooMany:
             return Standing.FAILED, None
         except StateError:
@@ -88,6 +92,14 @@ class Play:
         except IvnError as error:
             return Standing.STOPPED, error
         return Standing.DONE, None
+
+    def _told(self, number: int) -> None:
+        wave = Wave(number + 1, len(self.waves), len(self.waves[number]))
+        self.notify(Event("", Does.WAVE_STARTED, about=wave))
+        try:
+            self._wave(number)
+        finally:
+            self.notify(Event("", Does.WAVE_ENDED, about=wave))
 
     def _wave(self, number: int) -> None:
         playbook = self.read.playbook
