@@ -6,7 +6,8 @@
     ├── SecretError               exit 1    a secret reference cannot be resolved
     ├── PlanError                 exit 1    a plan cannot be computed or is refused
     │   ├── StalePlan                       a saved plan is used, expired, edited, foreign or out of date
-    │   └── LimitExceeded                   a plan breaks more than it may, or at the wrong time
+    │   ├── LimitExceeded                   a plan breaks more than it may, or at the wrong time
+    │   └── NotBegun                        a play had failed too often before this site's turn
     ├── StateError                exit 1    a journal, snapshot or key below .ivn is missing or damaged
     ├── Interrupted               exit 130  a person stopped the run; the journal says how far it came
     ├── PersonNeeded              exit 4    only a person can go on
@@ -81,6 +82,10 @@ class StalePlan(PlanError):
 
 class LimitExceeded(PlanError):
     """A plan breaks more than its limits allow, or comes at a time when nothing may be changed."""
+
+
+class NotBegun(PlanError):
+    """Too many sites of a play had failed before: nothing was written on this one."""
 
 
 class StateError(IvnError):

@@ -25,12 +25,14 @@ from ivn_provision.cli.shared import (
     show_errors,
     site_options,
 )
+from ivn_provision.cli.streaming import JSON_LINES, or_closed, streamed
 from ivn_provision.errors import PlanError, UsageProblem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ivn_provision.plan.plan import SitePlan
+    from ivn_provision.report.event_stream import EventStream
     from ivn_provision.run.engine import Attest, SiteOutcome
     from ivn_provision.run.saved_plan import SavedPlan
     from ivn_provision.run.targets import Opener
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @click.command("apply")
-@site_options
+@site_options(JSON_LINES)
 @click.option("--auto-approve", is_flag=True, help="Do not ask before writing.")
 @click.option(
     "--attest",
@@ -95,16 +97,27 @@ def command(
     sites = load_sites(choice)
     asks = not auto_approve
     _check_somebody(form, asks=asks)
-    opened = opener(deadline, sites)
-    opened.file_edits = file_edits
-    recorder = read_form(attest, sites, opened) if attest is not None else None
-    inline = runner == "inline"
-    outcomes = run_apply(sites, opened, guarding, saved=saved, asks=asks, inline=inline, attest=recorder)
-    show_apply(outcomes, form, shown=asks)
-    if asks:
-        outcomes = ask_all(outcomes, sites, opened)
-    show_errors(outcomes)
-    raise SystemExit(exit_code(outcomes))
+    with streamed(form, "apply") as stream:
+        opened = opener(deadline, sites)
+        opened.file_edits = file_edits
+        recorder = read_form(attest, sites, opened) if attest is not None else None
+        outcomes = run_apply(
+            sites,
+            opened,
+            guarding,
+            saved=saved,
+            asks=asks,
+            inline=runner == "inline",
+            attest=recorder,
+            stream=stream,
+        )
+        if stream is None:
+            show_apply(outcomes, form, shown=asks)
+        if asks:
+            outcomes = ask_all(outcomes, sites, opened)
+        if stream is None:
+            show_errors(outcomes)
+        raise SystemExit(exit_code(outcomes))
 
 
 def run_apply(
@@ -117,8 +130,10 @@ def run_apply(
     command: str = "apply",
     saved: SavedPlan | None = None,
     attest: Attest | None = None,
+    stream: EventStream | None = None,
 ) -> tuple[SiteOutcome, ...]:
-    """Apply under the guards of the command line; Ctrl-C ends it well. `inline`: one site is written after the other."""
+    """Apply under the guards of the command line; Ctrl-C ends it well. `inline`: one site is written after the other.
+    `stream` gets the events."""
     from ivn_provision.cli.guarding import guards_of
     from ivn_provision.cli.interrupts import interrupts
     from ivn_provision.cli.progress import progress
@@ -135,17 +150,20 @@ def run_apply(
                 return _ask(plan)
 
         live = not asks and testing["hardware"] == "skip"
-        with progress(len(sites), live=live) as observer:
-            accept = accept_of(opened, observer, stop.stopping, **testing)
+        stopping = or_closed(stop.stopping, stream)
+        if stream is not None:
+            stream.begin(len(sites), opened.run_id)
+        with progress(len(sites), live=live, stream=stream) as observer:
+            accept = accept_of(opened, observer, stopping, **testing)
             guards = guards_of(
-                sites, command=command, stopping=stop.stopping, saved=saved, accept=accept, **options
+                sites, command=command, stopping=stopping, saved=saved, accept=accept, **options
             )
             confirm = ask if asks else (lambda _: True) if inline else None
             return apply_sites(sites, opened, observer, confirm, attest, guards=guards)
 
 
 def _check_somebody(form: str, *, asks: bool) -> None:
-    if asks and (form == "json" or not sys.stdin.isatty()):
+    if asks and (form != "text" or not sys.stdin.isatty()):
         raise UsageProblem(
             "apply asks before it writes, and there is nobody to ask here",
             next_step="Look at `plan` first, then give --auto-approve.",
@@ -170,6 +188,8 @@ def _by_workers(
 ) -> int:
     from ivn_provision.cli.durable import apply_durable
 
+    if form == JSON_LINES:
+        raise UsageProblem("--format jsonl does not go with --runner durable", next_step="Use --format json.")
     if attest is not None or any(os.path.isfile(name) for name in choice.names):
         raise UsageProblem(
             "neither a plan file nor --attest goes with --runner durable", next_step="Name the sites."

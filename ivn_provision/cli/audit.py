@@ -13,16 +13,20 @@ import click
 from ivn_provision.cli.basing import base_option, bases_of
 from ivn_provision.cli.choosing import Choice, choose_sites, fleet_files, refs_of
 from ivn_provision.cli.shared import deadline_option, echo, opener, paint, render_diagnostics, write_text
+from ivn_provision.cli.streaming import JSON_LINES, streamed
 from ivn_provision.errors import UsageProblem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ivn_provision.run.audit.auditing import About
+    from ivn_provision.report.event_stream import EventStream
+    from ivn_provision.run.audit.auditing import About, Caused
     from ivn_provision.run.audit.history import History
     from ivn_provision.run.audit.record import Audit
+    from ivn_provision.run.events import Observer
     from ivn_provision.run.fleet.loading import FleetFiles
     from ivn_provision.run.fleet.refs import SiteRef
+    from ivn_provision.run.targets import Opener
     from ivn_provision.spec.waivers import Waiver
 
 FORMATS = ("text", "json", "sarif", "junit", "markdown", "csv", "html")
@@ -41,7 +45,7 @@ SUFFIXES: Mapping[str, str] = {
 @click.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
+    type=click.Choice((*FORMATS, JSON_LINES)),
     default="text",
     show_default=True,
     help="Of what is printed.",
@@ -89,20 +93,45 @@ def command(
     not applied yet is no drift.
     """
     from ivn_provision.cli.guarding import utc_now
-    from ivn_provision.cli.progress import progress
-    from ivn_provision.run.audit.auditing import audit_fleet
-    from ivn_provision.run.fleet.runners import Threads
 
     forms = {path: form_of(path) for path in reports}
     files = fleet_files(choice)
     refs = refs_of(choice, files)
     history = _history(choice, history_folder, no_history=no_history)
     about = _about(choice, refs, base or "", _waivers(refs, waivers_path, utc_now().date()))
-    opened = opener(deadline, refs, listed=True)
     with ExitStack() as stack:
+        stream = stack.enter_context(streamed(form, "audit"))
         bases = stack.enter_context(bases_of(choice, base)) if base is not None else None
-        observer = stack.enter_context(progress(len(refs)))
-        audit = audit_fleet(
+        caused = bases.caused if bases else None
+        audit = _audited(files, refs, deadline, about=about, history=history, stream=stream, caused=caused)
+        for path, kind in forms.items():
+            write_text(path, rendered(audit, kind))
+        if stream is None:
+            echo(rendered(audit, form).rstrip("\n"))
+        code = exit_code(audit)
+        raise SystemExit(code or (1 if _fleet_problems(choice, files, stream) else 0))
+
+
+def _audited(
+    files: FleetFiles,
+    refs: Sequence[SiteRef],
+    deadline: float,
+    *,
+    about: About,
+    history: History | None,
+    stream: EventStream | None,
+    caused: Caused | None,
+) -> Audit:
+    from ivn_provision.cli.guarding import utc_now
+    from ivn_provision.cli.progress import progress
+    from ivn_provision.run.audit.auditing import audit_fleet
+    from ivn_provision.run.fleet.runners import Threads
+
+    opened = opener(deadline, refs, listed=True)
+    if stream is not None:
+        stream.begin(len(refs), opened.run_id)
+    with progress(len(refs), stream=stream) as observer:
+        return audit_fleet(
             refs,
             files.load,
             opened,
@@ -111,13 +140,28 @@ def command(
             history=history,
             observer=observer,
             clock=utc_now,
-            caused=bases.caused if bases else None,
+            caused=caused,
         )
-    for path, kind in forms.items():
-        write_text(path, rendered(audit, kind))
-    echo(rendered(audit, form).rstrip("\n"))
-    code = exit_code(audit)
-    raise SystemExit(code or (1 if _fleet_problems(choice, files) else 0))
+
+
+def audit_of(
+    choice: Choice, files: FleetFiles, refs: Sequence[SiteRef], opened: Opener, observer: Observer
+) -> Audit:
+    """An audit as the command makes it without options: with the fleet's waivers, kept in `.ivn/audits`."""
+    from ivn_provision.cli.guarding import utc_now
+    from ivn_provision.run.audit.auditing import audit_fleet
+    from ivn_provision.run.fleet.runners import Threads
+
+    return audit_fleet(
+        refs,
+        files.load,
+        opened,
+        runner=Threads(limits=opened.limits, network=files.network),
+        about=_about(choice, refs, "", _waivers(refs, None, utc_now().date())),
+        history=_history(choice, None, no_history=False),
+        observer=observer,
+        clock=utc_now,
+    )
 
 
 def form_of(path: Path) -> str:
@@ -184,10 +228,12 @@ def _history(choice: Choice, folder: Path | None, *, no_history: bool) -> Histor
     return History(folder or state_folder().folder("audits"), str(choice.folder))
 
 
-def _fleet_problems(choice: Choice, files: FleetFiles) -> bool:
-    """Are there errors between the sites? They are said on stderr."""
+def _fleet_problems(choice: Choice, files: FleetFiles, stream: EventStream | None) -> bool:
+    """Are there errors between the sites? They are said on stderr, or in the stream."""
     problems = [each for each in files.problems() if each.is_error] if choice.is_all else []
-    if problems:
+    if stream is not None:
+        stream.diagnose(problems)
+    elif problems:
         echo(render_diagnostics(problems), err=True)
     return bool(problems)
 

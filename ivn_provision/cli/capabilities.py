@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("capabilities")
-@site_options
+@site_options()
 @click.option(
     "--offline", is_flag=True, help="Do not connect: show the layouts that the declared product may have."
 )

@@ -10,11 +10,12 @@ import click
 from ivn_provision.cli.basing import base_option, bases_of
 from ivn_provision.cli.choosing import Choice
 from ivn_provision.cli.shared import Against, Compared, compare, report, site_options
+from ivn_provision.cli.streaming import JSON_LINES, streamed
 from ivn_provision.errors import UsageProblem
 
 
 @click.command("drift")
-@site_options
+@site_options(JSON_LINES)
 @base_option
 @click.option("--head", metavar="REV", help="With --base: compare with this revision instead of the files.")
 def command(*, choice: Choice, form: str, deadline: float, base: str | None, head: str | None) -> None:
@@ -25,11 +26,12 @@ def command(*, choice: Choice, form: str, deadline: float, base: str | None, hea
     """
     if head is not None and base is None:
         raise UsageProblem("--head needs --base", next_step="Give the revision that was live with --base.")
-    with _against(choice, base, head) as against:
-        compared = compare(choice, deadline, against=against)
-    report(compared, form, drift=True)
-    found = 2 if _is_drift(compared, three_way=base is not None) else 4 if compared.is_open else 0
-    raise SystemExit(compared.exit_code or found)
+    with streamed(form, "drift") as stream:
+        with _against(choice, base, head) as against:
+            compared = compare(choice, deadline, against=against, stream=stream)
+        report(compared, form, drift=True)
+        found = 2 if _is_drift(compared, three_way=base is not None) else 4 if compared.is_open else 0
+        raise SystemExit(compared.exit_code or found)
 
 
 def _is_drift(compared: Compared, *, three_way: bool) -> bool:

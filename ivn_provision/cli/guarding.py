@@ -17,6 +17,7 @@ from ivn_provision.errors import UsageProblem
 
 if TYPE_CHECKING:
     from ivn_provision.run.accepting import Acceptance
+    from ivn_provision.run.attestation_files import HasFile
     from ivn_provision.run.guards import Guards
     from ivn_provision.run.saved_plan import SavedPlan
     from ivn_provision.run.state import StateFolder
@@ -112,7 +113,7 @@ def owner() -> str:
 
 
 def guards_of(
-    sites: Sequence[Site],
+    sites: Sequence[HasFile],
     *,
     command: str,
     stopping: Callable[[], bool],

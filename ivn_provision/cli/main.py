@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "confirm": ("confirm", "Keep what a run left pending."),
     "status": ("status", "Show who holds a site, and what is pending there."),
     "history": ("history", "Show past runs: who changed what, when, from which revision."),
+    "play": ("play", "Do what a playbook says: steps in waves, with gates between them."),
     "rollback": ("rollback", "Plan and apply the way back to an earlier state of a site."),
     "check": ("check", "Check everything that can be seen of a site without firing an alarm."),
     "verify": ("verify", "Fire every pin in a test window, and watch the alarms arrive."),

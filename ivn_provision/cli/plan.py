@@ -19,6 +19,7 @@ from ivn_provision.cli.shared import (
     site_options,
     write_text,
 )
+from ivn_provision.cli.streaming import JSON_LINES, streamed
 from ivn_provision.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _VALID = "24h"
 
 
 @click.command("plan")
-@site_options
+@site_options("markdown", JSON_LINES)
 @click.option(
     "--out",
     "-o",
@@ -67,20 +68,26 @@ def command(
     if valid_for is not None and out is None:
         raise UsageProblem("--valid-for needs --out", next_step="Add --out FILE.")
     seconds = seconds_of(valid_for or _VALID, "--valid-for")
-    compared = compare(choice, deadline, targets=targets, excludes=excludes, whole=out is not None)
-    document = None
-    if out is not None:
-        document = {**document_of(compared), **_saved(compared, seconds, targets, excludes)}
-        write_text(out, json.dumps(document, indent=2) + "\n")
-    report(compared, form, drift=False, document=document)
+    with streamed(form, "plan") as stream:
+        whole = out is not None
+        compared = compare(choice, deadline, targets=targets, excludes=excludes, whole=whole, stream=stream)
+        document = None
+        if out is not None:
+            document = {**document_of(compared), **_saved(compared, seconds, targets, excludes)}
+            write_text(out, json.dumps(document, indent=2) + "\n")
+        report(compared, form, drift=False, document=document)
+        _say_saved(out, document, form)
+        found = detailed_exitcode and (compared.differs or compared.is_open)
+        raise SystemExit(compared.exit_code or (2 if found else 0))
+
+
+def _say_saved(out: Path | None, document: dict[str, Any] | None, form: str) -> None:
     if document is not None and form == "text" and document["applyable"]:
         name = shlex.quote(str(out))
         expires = document["ivn"]["saved"]["expires"]
         echo(
             f"Saved in {name}. `ivn-provision apply {name}` makes exactly these changes, once, until {expires}."
         )
-    found = detailed_exitcode and (compared.differs or compared.is_open)
-    raise SystemExit(compared.exit_code or (2 if found else 0))
 
 
 def _saved(

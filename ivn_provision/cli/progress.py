@@ -1,40 +1,41 @@
-"""Progress of a run: a live line on a terminal (rich), plain lines elsewhere. All of it goes to stderr."""
+"""Who watches a run: a live line on a terminal, plain lines elsewhere (both on stderr), or JSON lines on stdout."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
-from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.events import Event, Observer, Step, Wave
+
+if TYPE_CHECKING:
+    from ivn_provision.report.event_stream import EventStream
+
+BEAT_SECONDS = 10.0
 
 
 @contextmanager
-def progress(total: int, *, live: bool = True) -> Iterator[Observer]:
-    """An observer for a run over `total` sites. Writes to stderr only."""
-    if not (live and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
+def progress(total: int, *, live: bool = True, stream: EventStream | None = None) -> Iterator[Observer]:
+    """An observer for a run over `total` sites: `stream` if there is one, else of a person at stderr."""
+    if stream is not None:
+        with _beating(stream):
+            yield stream
+    elif not (live and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
         yield PlainLines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+    else:
+        from ivn_provision.cli.live_line import live_line
 
-    console = Console(stderr=True, no_color="NO_COLOR" in os.environ)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        yield _Bar(bar, total)
+        with live_line(total) as observer:
+            yield observer
 
 
 class PlainLines:
-    """A line for each thing that changes a site; readings are not worth one."""
+    """A line for each thing that changes a site, and for each wave; readings are not worth one."""
 
     _words: ClassVar[Mapping[Step, str]] = {
         Step.WRITING: "writing",
@@ -46,6 +47,8 @@ class PlainLines:
     }
 
     def notify(self, event: Event) -> None:
+        if isinstance(event.about, Wave):
+            self._wave(event, event.about)
         if event.step not in self._words:
             return
         count = len(event.addresses)
@@ -54,20 +57,24 @@ class PlainLines:
             what = f" {event.text}"
         click.echo(f"{event.site}: {self._words[event.step]}{what}", err=True)
 
+    def _wave(self, event: Event, wave: Wave) -> None:
+        sites = f"{wave.sites} site{'' if wave.sites == 1 else 's'}"
+        word = "begins" if event.step is Step.WAVE_STARTED else "has ended"
+        click.echo(f"wave {wave.number} of {wave.of} ({sites}) {word}", err=True)
 
-class _Bar:
-    """Advances when a site ends, and says what is being done."""
 
-    def __init__(self, bar: object, total: int) -> None:
-        from rich.progress import Progress
+@contextmanager
+def _beating(stream: EventStream) -> Iterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(target=_beat, args=(stream.beat, stop), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
-        assert isinstance(bar, Progress)
-        self._bar = bar
-        self._task = bar.add_task("starting", total=total)
 
-    def notify(self, event: Event) -> None:
-        if event.step in {Step.FINISHED, Step.FAILED}:
-            self._bar.advance(self._task)
-            return
-        what = f" {len(event.addresses)} objects" if event.addresses else ""
-        self._bar.update(self._task, description=f"{event.site}: {event.step} {event.target}{what}".strip())
+def _beat(beat: Callable[[], None], stop: threading.Event) -> None:
+    while not stop.wait(BEAT_SECONDS):
+        beat()

@@ -93,7 +93,7 @@ def command(
             echo(json.dumps(_document(goal, way, None), indent=2))
         raise SystemExit(_PERSON if _for_a_person(way.lost) else 0)
     opened.desired, opened.file_edits = way.desired, file_edits
-    outcomes = run_apply([site], opened, guarding, asks=asks, command=f"rollback {goal.asked}")
+    outcomes = run_apply([way.site], opened, guarding, asks=asks, command=f"rollback {goal.asked}")
     if form == "json":
         echo(json.dumps(_document(goal, way, outcomes), indent=2))
     else:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 
 from ivn_provision.cli.choosing import Choice, choose_sites, fleet_files, refs_of
+from ivn_provision.cli.streaming import JSON_LINES
 from ivn_provision.diagnostics import Diagnostic
 from ivn_provision.errors import IvnError, SpecError
 from ivn_provision.plan.plan import SitePlan
@@ -30,6 +31,7 @@ from ivn_provision.spec.site import Site
 if TYPE_CHECKING:
     from ivn_provision.drivers.xprotect_e.layout_set import Layouts
     from ivn_provision.model.desired import Desired
+    from ivn_provision.report.event_stream import EventStream
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -54,15 +56,20 @@ deadline_option = click.option(
 )
 
 
-def site_options(command: Command) -> Command:
-    """Which sites (`choice`), `--format text|json --deadline SECONDS`."""
-    for option in (
-        choose_sites,
-        click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
-        deadline_option,
-    )[::-1]:
-        command = option(command)
-    return command
+def site_options(*formats: str) -> Callable[[Command], Command]:
+    """Which sites (`choice`), `--format FORMAT --deadline SECONDS`; text and JSON, and further formats."""
+
+    def add(command: Command) -> Command:
+        for option in (choose_sites, format_option("text", "json", *formats), deadline_option)[::-1]:
+            command = option(command)
+        return command
+
+    return add
+
+
+def format_option(*formats: str) -> Callable[[Command], Command]:
+    """`--format`, the first of them by default."""
+    return click.option("--format", "form", type=click.Choice(formats), default=formats[0])
 
 
 def paint(*, err: bool = False) -> Paint:
@@ -169,14 +176,17 @@ def compare(
     excludes: Sequence[str] = (),
     whole: bool = False,
     against: Against | None = None,
+    stream: EventStream | None = None,
 ) -> Compared:
     """Read the sites with drivers that cannot write, and compare; of that what the globs choose.
 
     With `whole` the plans and the sites are kept as they are; else what a report shows. `against` says more of each
-    plan before that, without reading more. Raises UsageProblem for a glob that names nothing.
+    plan before that, without reading more. `stream` gets the events. Raises UsageProblem
+    for a glob that names nothing.
     """
     from ivn_provision.cli.progress import progress
     from ivn_provision.plan.select import select, unmatched
+    from ivn_provision.run.fleet.choosing import Choosing
     from ivn_provision.run.fleet.planning import as_shown, plan_fleet
     from ivn_provision.run.fleet.runners import Threads
 
@@ -193,9 +203,12 @@ def compare(
     opened = opener(deadline, refs, listed=True)
     if against and against.desired:
         opened.desired = against.desired
+    if stream is not None:
+        stream.begin(len(refs), opened.run_id)
     gc.freeze()  # what is imported lives to the end: no collection of a fleet's garbage needs to look at it
-    with progress(len(refs)) as observer:
+    with progress(len(refs), stream=stream) as watching:
         runner = Threads(limits=opened.limits, network=files.network)
+        observer = Choosing(watching, targets, excludes)
         outcomes = plan_fleet(files, refs, opened, observer, runner=runner, keep=keep)
     found = tuple(each.plan for each in outcomes if each.plan is not None)
     is_whole = len(found) == len(outcomes)
@@ -204,6 +217,8 @@ def compare(
     plans = tuple(select(plan, targets, excludes) for plan in found)
     loaded = tuple(sites[each.site] for each in outcomes if each.site in sites)
     problems = files.problems() if choice.is_all else ()
+    if stream is not None:
+        stream.diagnose([each for each in problems if each.is_error])
     return Compared(outcomes, plans, now(), bool(targets or excludes), loaded, problems)
 
 
@@ -216,15 +231,22 @@ def document_of(compared: Compared) -> dict[str, Any]:
 
 
 def report(compared: Compared, form: str, *, drift: bool, document: dict[str, Any] | None = None) -> None:
-    """Show what was found, and the errors on stderr. `document` is the JSON where it says more than that."""
-    from ivn_provision.report.plan_text import render
-
+    """Show what was found, and the errors on stderr; nothing where a stream has told it. `document` is the JSON
+    where it says more than that."""
+    if form == JSON_LINES:
+        return
     if form == "json" and document is not None:
         echo(json.dumps(document, indent=2))
     elif form == "json":
         _echo_json(compared)
+    elif form == "markdown":
+        from ivn_provision.report.plan_markdown import render_markdown
+
+        echo(render_markdown(compared.outcomes, compared.plans), err=False)
     elif compared.plans:
-        echo(render(compared.plans, paint(), drift=drift))
+        from ivn_provision.report.fleet_text import render_fleet
+
+        echo(render_fleet(compared.outcomes, compared.plans, paint(), drift=drift, columns=columns()))
     show_errors(compared.outcomes)
     if problems := [each for each in compared.problems if each.is_error]:
         echo(render_diagnostics(problems), err=True)
@@ -239,6 +261,13 @@ def _echo_json(compared: Compared) -> None:
     ):
         click.echo(piece, nl=False)
     click.echo()
+
+
+def columns() -> int:
+    """Of the terminal that is written to; 80 where there is none."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
 
 
 class Ended(Protocol):

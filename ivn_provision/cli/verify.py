@@ -18,20 +18,22 @@ from ivn_provision.cli.shared import (
     deadline_option,
     echo,
     exit_code,
+    format_option,
     now,
     opener,
     paint,
     show_errors,
 )
+from ivn_provision.cli.streaming import JSON_LINES, or_closed, streamed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ivn_provision.run.accepting import Acceptance
     from ivn_provision.run.events import Observer
     from ivn_provision.run.targets import Opener
     from ivn_provision.run.triggers import Ask
-    from ivn_provision.run.verifying import Verifying
+    from ivn_provision.run.verifying import Verified, Verifying
     from ivn_provision.spec.site import Site
 
 
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Check the site first, and write a commissioning report: .html, .json or .xml (JUnit). For one site.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text")
+@format_option("text", "json", "junit", JSON_LINES)
 @deadline_option
 def command(
     *,
@@ -66,20 +68,36 @@ def command(
     """
     from ivn_provision.cli.interrupts import interrupts
     from ivn_provision.cli.progress import progress
-    from ivn_provision.report.acceptance_json import acceptance_json
-    from ivn_provision.report.acceptance_text import render_acceptance
-    from ivn_provision.report.junit import junit
     from ivn_provision.run.checking import check_sites
 
     sites = load_named(choice)
     check_reports(reports, len(sites))
     seconds = seconds_of(hardware_wait, "--hardware-wait")
-    with interrupts() as stop, progress(len(sites), live=hardware == "skip") as observer:
-        ask = ask_of(hardware, seconds, stop.stopping)
+    with streamed(form, "verify") as stream:
         began, opened = datetime.now(UTC), opener(deadline, sites)
-        checked = check_sites(sites, opened, observer) if reports else ()
-        verifying = verifying_of(opened, observer, stop.stopping, ask=ask, hardware_seconds=seconds)
-        verified = verifying.sites(sites)
+        if stream is not None:
+            stream.begin(len(sites), opened.run_id)
+        with interrupts() as stop, progress(len(sites), live=hardware == "skip", stream=stream) as observer:
+            stopping = or_closed(stop.stopping, stream)
+            ask = ask_of(hardware, seconds, stopping)
+            checked = check_sites(sites, opened, observer) if reports else ()
+            verifying = verifying_of(opened, observer, stopping, ask=ask, hardware_seconds=seconds)
+            verified = verifying.sites(sites)
+        if stream is None:
+            _show(verified, form)
+        code = _code(verified)
+        for one in checked:
+            run = f"{opened.run_id}-{one.site}"
+            written = write_reports(reports, sites[0], one, verified[0], run=run, began=began)
+            code = code or written
+        raise SystemExit(code)
+
+
+def _show(verified: Sequence[Verified], form: str) -> None:
+    from ivn_provision.report.acceptance_json import acceptance_json
+    from ivn_provision.report.acceptance_text import render_acceptance
+    from ivn_provision.report.junit import junit
+
     found = [each.acceptance for each in verified if each.acceptance is not None]
     if form == "json":
         echo(json.dumps({"acceptances": [acceptance_json(each) for each in found]}, indent=2))
@@ -88,13 +106,12 @@ def command(
     elif found:
         echo("\n\n".join(render_acceptance(each, paint()) for each in found))
     show_errors(verified)
+
+
+def _code(verified: Sequence[Verified]) -> int:
+    found = [each.acceptance for each in verified if each.acceptance is not None]
     stopped = 130 if any(each.stopped for each in found) else 0
-    code = exit_code(verified) or stopped or (0 if all(each.passed for each in found) else 2)
-    for one in checked:
-        run = f"{opened.run_id}-{one.site}"
-        written = write_reports(reports, sites[0], one, verified[0], run=run, began=began)
-        code = code or written
-    raise SystemExit(code)
+    return exit_code(verified) or stopped or (0 if all(each.passed for each in found) else 2)
 
 
 def verifying_of(

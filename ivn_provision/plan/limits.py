@@ -82,14 +82,24 @@ def _blind_pins(plan: SitePlan) -> list[str]:
 
 
 def check_limits(
-    plans: Sequence[tuple[SitePlan, Limits]], *, fleet_size: int, allowances: Mapping[str, int]
+    plans: Sequence[tuple[SitePlan, Limits]],
+    *,
+    fleet_size: int,
+    allowances: Mapping[str, int],
+    raised: Mapping[str, int] | None = None,
 ) -> None:
     """Raises LimitExceeded with all limits that the run would pass and is not allowed to by their numbers.
 
-    A limit of a site is passed by the number of the run's worst site.
+    A limit of a site is passed by the number of the run's worst site. `raised` are limits that hold in the place
+    of lower ones.
     """
     touched = [(plan, limits) for plan, limits in plans if plan.workable]
-    over = [each for each in _over(touched, fleet_size) if allowances.get(each.kind) != each.number]
+    higher = raised or {}
+    over = [
+        each
+        for each in _over(touched, fleet_size)
+        if allowances.get(each.kind) != each.number and each.number > higher.get(each.kind, each.limit)
+    ]
     if not over:
         return
     raise LimitExceeded(

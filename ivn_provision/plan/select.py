@@ -25,7 +25,7 @@ def select(plan: SitePlan, targets: Sequence[str], excludes: Sequence[str]) -> S
     """
     if not targets and not excludes:
         return plan
-    is_chosen = _chooser(targets, excludes)
+    is_chosen = chooser(targets, excludes)
     chosen = [change for change in plan.changes if is_chosen(change.address)]
     left_out = [change for change in plan.changes if not is_chosen(change.address)]
     return replace(
@@ -60,7 +60,7 @@ def _addresses(plan: SitePlan) -> set[Address]:
     return {*plan.desired, *plan.live, *(change.address for change in plan.changes), *unverified}
 
 
-def _chooser(targets: Sequence[str], excludes: Sequence[str]) -> Callable[[Address], bool]:
+def chooser(targets: Sequence[str], excludes: Sequence[str]) -> Callable[[Address], bool]:
     wanted, unwanted = [_matcher(each) for each in targets], [_matcher(each) for each in excludes]
 
     def is_chosen(address: Address) -> bool:

@@ -35,8 +35,12 @@ _WORDS = {
 
 def render(plans: tuple[SitePlan, ...], paint: Paint, *, drift: bool = False) -> str:
     """All plans and the summary line. With `drift` the words are those of a finding, not of an intent."""
-    parts = ["\n".join(_site(plan, paint, drift=drift)) for plan in plans]
-    return "\n".join([*parts, summary(plans, paint, drift=drift)])
+    return "\n".join([*render_sites(plans, paint, drift=drift), summary(plans, paint, drift=drift)])
+
+
+def render_sites(plans: tuple[SitePlan, ...], paint: Paint, *, drift: bool = False) -> list[str]:
+    """Each plan, without the summary line."""
+    return ["\n".join(_site(plan, paint, drift=drift)) for plan in plans]
 
 
 def summary(plans: tuple[SitePlan, ...], paint: Paint, *, drift: bool = False) -> str:

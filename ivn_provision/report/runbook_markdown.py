@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ivn_provision.plan.runbook import Box, Runbook, Step
+from ivn_provision.report.markdown import code, plain
 from ivn_provision.report.paint import safe
 from ivn_provision.report.runbook_text import heading, numbers
-
-_MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
-_TICKS = re.compile(r"`+")
 
 
 def render(runbook: Runbook) -> str:
@@ -19,16 +16,16 @@ def render(runbook: Runbook) -> str:
 
 
 def _lines(runbook: Runbook) -> Iterator[str]:
-    yield f"# {_plain(heading(runbook))}"
+    yield f"# {plain(heading(runbook))}"
     yield ""
     for facts in runbook.facts:
-        yield f"- {_plain(facts.target)}: {_plain(facts.product)} {_plain(facts.version)} at {_code(facts.endpoint)}"
-    yield from (f"- {_plain(note)}" for note in runbook.notes)
+        yield f"- {plain(facts.target)}: {plain(facts.product)} {plain(facts.version)} at {code(facts.endpoint)}"
+    yield from (f"- {plain(note)}" for note in runbook.notes)
     yield ""
     if not runbook.steps:
         yield "Nothing is left for a person."
         return
-    yield f"Menu paths are those of the {_plain(runbook.program)}. Tick each box when it is done and seen."
+    yield f"Menu paths are those of the {plain(runbook.program)}. Tick each box when it is done and seen."
     yield f"What says nothing else is shown {_ours(runbook.usual)}."
     for number, step in enumerate(runbook.steps, start=1):
         yield ""
@@ -39,12 +36,12 @@ def _lines(runbook: Runbook) -> Iterator[str]:
 
 def _step(number: int, step: Step, usual: str) -> Iterator[str]:
     title = f"{step.title}: {step.action}" if step.action else step.title
-    yield f"## {number}. {_plain(title)}{numbers(step.requirements)}"
+    yield f"## {number}. {plain(title)}{numbers(step.requirements)}"
     yield ""
-    yield f"Go to **{_plain(step.go_to)}**" + (f": {_ours(step.dialog)}" if step.dialog else "")
+    yield f"Go to **{plain(step.go_to)}**" + (f": {_ours(step.dialog)}" if step.dialog else "")
     yield ""
     if step.why:
-        yield f"Why: {_plain(step.why)}"
+        yield f"Why: {plain(step.why)}"
         yield ""
     for line in step.lines:
         yield f"- [ ] {_ours(line)}" if line[:2].rstrip(".").isdigit() else f"{_ours(line)}\n"
@@ -54,25 +51,20 @@ def _step(number: int, step: Step, usual: str) -> Iterator[str]:
         yield f"- {_ours(note)}"
     if step.declared_at is not None:
         yield ""
-        yield f"Declared in {_code(f'{step.declared_at.path}:{step.declared_at.line}')}"
+        yield f"Declared in {code(f'{step.declared_at.path}:{step.declared_at.line}')}"
 
 
 def _box(box: Box, usual: str) -> Iterator[str]:
-    was = f" (now: {_code(box.was)})" if box.was else ""
+    was = f" (now: {code(box.was)})" if box.was else ""
     label = f"{_ours(box.label)}: " if box.label else ""
     lines = box.value.split("\n")
-    value = _code(box.value) if len(lines) == 1 else ""
+    value = code(box.value) if len(lines) == 1 else ""
     yield f"- [ ] {label}{value}{was}{numbers(box.requirements)}"
-    yield from (f"    - {_code(line)}" for line in lines if len(lines) > 1)
+    yield from (f"    - {code(line)}" for line in lines if len(lines) > 1)
     shown = "" if box.verified in {"", usual} else f"shown {box.verified}"
     about = [each for each in (box.note, box.standing, shown) if each]
     if about:
         yield "  " + "; ".join(_ours(each) for each in about)
-
-
-def _plain(text: str) -> str:
-    """Text whose every mark is shown, not obeyed; a number and a dot do not begin a list."""
-    return _MARKS.sub(r"\\\1", safe(text))
 
 
 def _ours(text: str) -> str:
@@ -82,13 +74,5 @@ def _ours(text: str) -> str:
     """
     parts = safe(text).split("`")
     if len(parts) % 2 == 0 or not all(parts[1::2]):
-        return _plain(text)
-    return "".join(f"`{part}`" if index % 2 else _plain(part) for index, part in enumerate(parts))
-
-
-def _code(text: str) -> str:
-    """Literal text, fenced by more backquotes than it has in a row."""
-    shown = safe(text)
-    fence = "`" * (max((len(each) for each in _TICKS.findall(shown)), default=0) + 1)
-    pad = " " if shown.startswith("`") or shown.endswith("`") or not shown.strip() else ""
-    return f"{fence}{pad}{shown}{pad}{fence}"
+        return plain(text)
+    return "".join(f"`{part}`" if index % 2 else plain(part) for index, part in enumerate(parts))

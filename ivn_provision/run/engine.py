@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from ivn_provision.errors import IvnError, StateError, UsageProblem
 from ivn_provision.plan.limits import check_limits
+from ivn_provision.plan.plan import SitePlan
 from ivn_provision.plan.select import unmatched
-from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.events import Observer, begun, ended
 from ivn_provision.run.guards import Guards
 from ivn_provision.run.journal import Journal
 from ivn_provision.run.outcomes import SiteOutcome
@@ -29,13 +30,17 @@ def plan_sites(sites: Sequence[Site], opener: Opener, observer: Observer) -> tup
     def plan(site: Site) -> SiteOutcome:
         outcome = guarded(
             site.name,
-            lambda: SiteOutcome(site.name, plan=read_plan(site, opener, observer)),
+            lambda: SiteOutcome(site.name, plan=_read(site, opener, observer)),
             lambda error: SiteOutcome(site.name, error=error),
         )
-        _told(outcome, observer)
-        return outcome
+        return ended(outcome, observer)
 
     return side_by_side(plan, sites, limits=opener.limits, network=lambda site: site.network)
+
+
+def _read(site: Site, opener: Opener, observer: Observer) -> SitePlan:
+    begun(site.name, observer)
+    return read_plan(site, opener, observer)
 
 
 def apply_sites(
@@ -46,8 +51,11 @@ def apply_sites(
     attest: Attest | None = None,
     *,
     guards: Guards,
+    on_end: Callable[[SiteOutcome], None] = lambda _: None,
 ) -> tuple[SiteOutcome, ...]:
     """Plan, guard, confirm, write and prove every site. With `confirm` the sites go one after the other.
+
+    `on_end` gets the outcome of each site as soon as it is there, from any thread.
 
     All sites are read before the first is written: a run's limits are judged over all of them. Raises
     StateError if the run cannot be written down, before anything is read.
@@ -68,14 +76,16 @@ def apply_sites(
         apply = SiteApply(
             opener, observer, guards, journal, confirm or (lambda _: True), attest or (lambda _, plan: plan)
         )
-        outcomes = _applied(sites, apply, one_by_one=confirm is not None)
+        outcomes = _applied(sites, apply, on_end, one_by_one=confirm is not None)
         _note_end(journal, outcomes)
         return outcomes
     finally:
         journal.close()
 
 
-def _applied(sites: Sequence[Site], apply: SiteApply, *, one_by_one: bool) -> tuple[SiteOutcome, ...]:
+def _applied(
+    sites: Sequence[Site], apply: SiteApply, on_end: Callable[[SiteOutcome], None], *, one_by_one: bool
+) -> tuple[SiteOutcome, ...]:
     limits = apply.opener.limits
     prepared = side_by_side(
         lambda site: _prepared(site, apply), sites, limits=limits, network=lambda site: site.network
@@ -95,8 +105,8 @@ def _applied(sites: Sequence[Site], apply: SiteApply, *, one_by_one: bool) -> tu
             name_place(outcome.error, each.site.name)
         if each.outcome is not None:
             _note_unwritten(apply.journal, outcome)
-        _told(outcome, apply.observer)
-        return outcome
+        on_end(outcome)
+        return ended(outcome, apply.observer)
 
     if one_by_one:
         return tuple(write(each) for each in prepared)
@@ -118,7 +128,7 @@ def _within_limits(prepared: Sequence[Prepared], guards: Guards) -> None:
     missing = unmatched([plan for plan, _ in plans], (*guards.targets, *guards.excludes))
     if all_read and missing is not None:
         raise missing
-    check_limits(plans, fleet_size=guards.fleet_size, allowances=guards.allowances)
+    check_limits(plans, fleet_size=guards.fleet_size, allowances=guards.allowances, raised=guards.raised)
     if guards.saved is not None and any(each.outcome is None for each in prepared):
         use(guards.state, guards.saved)
 
@@ -143,11 +153,6 @@ def _note_unwritten(journal: Journal, outcome: SiteOutcome) -> None:
     error = outcome.error.summary if outcome.error else ""
     with suppress(StateError):
         journal.append("site_end", outcome.site, standing=standing, error=error)
-
-
-def _told(outcome: SiteOutcome, observer: Observer) -> None:
-    step = Step.FAILED if outcome.error else Step.FINISHED
-    observer.notify(Event(outcome.site, step, text=outcome.error.summary if outcome.error else ""))
 
 
 def _note_end(journal: Journal, outcomes: Sequence[SiteOutcome]) -> None:

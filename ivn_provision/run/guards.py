@@ -34,7 +34,8 @@ class Guards:
     `owner` is `user@host`, `command` what was called, `revision` and `dirty` of the fleet's repository.
     `confirm_within` seconds after its first write a recorder reverts by itself, unless the run ends well before
     (0: never); with `hold` it stays armed after the proof, until a person confirms. `stopping` is asked
-    between steps. `accept` tests the alarms of a site after its proof; None for no test.
+    between steps. `accept` tests the alarms of a site after its proof; None for no test. `raised` are limits that
+    a playbook raises, up to and with their numbers; `may_begin` is asked before the first write on a site.
     """
 
     state: StateFolder
@@ -53,6 +54,8 @@ class Guards:
     fleet_size: int = 0
     stopping: Callable[[], bool] = lambda: False
     accept: Callable[[Site], Acceptance] | None = None
+    raised: Mapping[str, int] = field(default_factory=dict)
+    may_begin: Callable[[str], bool] = lambda _: True
 
     def as_of(self, begin: Node) -> Guards:
         """These with what the run that is resumed was given. `begin` is its first record. Raises WrongShape."""
@@ -74,6 +77,7 @@ class Guards:
             "verify": self.accept is not None,
             "on_failure": self.on_failure.value,
             "allow": dict(self.allowances),
+            **({"raised": dict(self.raised)} if self.raised else {}),
             "override": sorted(self.overrides),
             "target": list(self.targets),
             "exclude": list(self.excludes),

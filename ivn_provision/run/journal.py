@@ -72,7 +72,7 @@ class Journal:
         """Begins a run. Raises StateError, also where there is one of that name already; then nothing is left."""
         folder = _folder(state, run)
         state.key()
-        state.folder("runs")
+        state.folder(state.journals)
         with state_errors(folder):
             folder.mkdir(mode=0o700)
         try:
@@ -109,7 +109,7 @@ class Journal:
     @staticmethod
     def is_here(state: StateFolder, run: str) -> bool:
         """Is there a journal of a run with exactly this name?"""
-        return RUN.fullmatch(run) is not None and (state.path / "runs" / run / FILE).is_file()
+        return RUN.fullmatch(run) is not None and (state.path / state.journals / run / FILE).is_file()
 
     @staticmethod
     def is_open(state: StateFolder, run: str) -> bool:
@@ -238,7 +238,7 @@ def find_run(state: StateFolder, text: str) -> str:
     if not found:
         raise StateError(
             f"there is no run {text} in {state.path}",
-            where=str(state.path / "runs"),
+            where=str(state.path / state.journals),
             next_step="see `ivn-provision history`; runs are kept where they were made",
         )
     return found[0]
@@ -274,7 +274,7 @@ def digest(text: str) -> str:
 
 
 def _names(state: StateFolder) -> list[str]:
-    folder = state.path / "runs"
+    folder = state.path / state.journals
     try:
         with state_errors(folder):
             return [name for name in os.listdir(folder) if RUN.fullmatch(name)]
@@ -313,7 +313,7 @@ def _is_partial(begin: Node) -> bool:
 def _folder(state: StateFolder, run: str) -> Path:
     if not RUN.fullmatch(run):
         raise _no_name(run)
-    return state.path / "runs" / run
+    return state.path / state.journals / run
 
 
 def _no_name(text: str) -> StateError:

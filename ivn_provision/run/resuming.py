@@ -9,7 +9,7 @@ from enum import StrEnum
 from ivn_provision.drivers.base import Writer
 from ivn_provision.errors import PersonNeeded, StalePlan, StateError
 from ivn_provision.plan.plan import SitePlan
-from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.events import Event, Observer, Step, ended
 from ivn_provision.run.guards import Guards
 from ivn_provision.run.holding import SiteHold
 from ivn_provision.run.journal import Journal
@@ -200,11 +200,12 @@ def resume_sites(
     """`resume_site` of every site, side by side. What fails on one is its outcome."""
 
     def resume(site: Site) -> SiteOutcome:
-        return guarded(
+        outcome = guarded(
             site.name,
             lambda: resume_site(site, opener, observer, guards, journal, way=way),
             lambda error: SiteOutcome(site.name, error=error, run=journal.run),
         )
+        return ended(outcome, observer)
 
     return side_by_side(resume, sites)
 

@@ -47,11 +47,15 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class WayTo:
-    """The plan of a fresh reading to a goal, what it cannot reach, and what it is made from."""
+    """The plan of a fresh reading to a goal, what it cannot reach, and what it is made from.
+
+    `site` is how the site is reached on the way: as its file says now, but users log in with the passwords of then.
+    """
 
     plan: SitePlan
     lost: tuple[Lost, ...]
     desired: Callable[[Site], Desired]
+    site: Site
 
 
 def goal_of_run(state: StateFolder, site: str, text: str) -> Goal:
@@ -146,7 +150,7 @@ def way_to(goal: Goal, site: Site, opener: Opener, observer: Observer, state: St
     lost = lost_fields(state, site, snapshot, plan)
     left_out = not_to_be_made(plan, lost, goal.adopted)
     kept = tuple(each for each in plan.changes if each.address not in left_out)
-    return WayTo(replace(plan, changes=kept), lost, desired)
+    return WayTo(replace(plan, changes=kept), lost, desired, site)
 
 
 def _way_to_older(older: Site, site: Site, opener: Opener, observer: Observer) -> WayTo:
@@ -156,11 +160,19 @@ def _way_to_older(older: Site, site: Site, opener: Opener, observer: Observer) -
     def desired(_: Site) -> Desired:
         return wanted
 
-    plan = read_plan(site, opener, observer, desired)
+    reached = _with_users(site, older)
+    plan = read_plan(reached, opener, observer, desired)
     known = {name for name, section in (("nvr", site.nvr), ("portal", site.portal)) if section}
     gone = [
         Lost(each, "", f"the site file says nothing of its {each.target} any more")
         for each in wanted.resources
         if each.target not in known
     ]
-    return WayTo(plan, (*gone, *lost_of_plan(plan)), desired)
+    return WayTo(plan, (*gone, *lost_of_plan(plan)), desired, reached)
+
+
+def _with_users(site: Site, older: Site) -> Site:
+    """A login is to show whether a recorder's user has the earlier password, not the present one."""
+    if site.nvr is None or older.nvr is None:
+        return site
+    return replace(site, nvr=replace(site.nvr, users=older.nvr.users))

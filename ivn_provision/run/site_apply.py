@@ -11,6 +11,7 @@ from ivn_provision.errors import (
     AcceptanceFailed,
     Interrupted,
     IvnError,
+    NotBegun,
     PartlyApplied,
     ProofFailed,
     RevertFired,
@@ -23,7 +24,7 @@ from ivn_provision.plan.plan import SitePlan
 from ivn_provision.plan.select import select
 from ivn_provision.run.accepting import Acceptance
 from ivn_provision.run.applying import check, execute, judge, outcomes_of
-from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.events import Event, Observer, Step, begun
 from ivn_provision.run.guards import Guards, OnFailure
 from ivn_provision.run.holding import SiteHold
 from ivn_provision.run.journal import Journal
@@ -69,12 +70,14 @@ class SiteApply:
 
     def prepare(self, site: Site) -> Prepared:
         """Read and compare; nothing is written but what is left over of a run that broke off."""
+        begun(site.name, self.observer)
         writers = self.opener.writers(site)
         try:
             plan = self._planned(site, writers)
         except BaseException:
             close(writers.values())
             raise
+        self.observer.notify(Event(site.name, Step.PLANNED, about=plan))
         if not plan.workable:
             close(writers.values())
             error = judge(site.name, plan)
@@ -148,6 +151,12 @@ class _SiteRun:
 
     def _guard(self) -> None:
         """Everything that must hold before the first write."""
+        if not self.guards.may_begin(self.site.name):
+            raise NotBegun(
+                f"{self.site.name} was not begun: too many sites of the play had failed",
+                where=self.site.name,
+                next_step="correct what failed, then play it again",
+            )
         check(self.plan, self.writers)
         site, now = self.site, self.opener.clock()
         used = check_moment(self.plan, site.maintenance_window, site.time_zone, now, self.guards.overrides)

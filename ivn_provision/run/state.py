@@ -22,15 +22,17 @@ from ivn_provision.errors import StateError
 
 _KEY = re.compile(rb"[0-9a-f]{64}\n?")
 _MOST = 256 * 1024 * 1024
-_SEALED = ("runs", "snapshots")
+_SEALED = ("runs", "plays", "snapshots")
 
 
 @dataclass(frozen=True, slots=True)
 class StateFolder:
-    """`path` is usually `.ivn`. `given_key` stands for the key of the folder, where machines share one."""
+    """`path` is usually `.ivn`. `given_key` stands for the key of the folder, where machines share one. `journals`
+    is the folder below it that journals are kept in: `runs`, or `plays`."""
 
     path: Path
     given_key: bytes = b""
+    journals: str = "runs"
 
     def key(self) -> bytes:
         """The given key, or that of the folder, which is made where nothing was sealed yet.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ivn_provision.errors import IvnError, PlanError
 from ivn_provision.run.accepting import Acceptance, Accepting, zone_of
-from ivn_provision.run.events import Observer
+from ivn_provision.run.events import Observer, begun, ended
 from ivn_provision.run.side_by_side import guarded, side_by_side
 from ivn_provision.run.targets import Opener
 from ivn_provision.run.triggers import Ask, RecorderTrigger
@@ -47,15 +47,20 @@ class Verifying:
         """Side by side; one after the other where a person is asked."""
 
         def verify(site: Site) -> Verified:
-            return guarded(
+            verified = guarded(
                 site.name,
-                lambda: Verified(site.name, self.site(site)),
+                lambda: self._begun(site),
                 lambda error: Verified(site.name, error=error),
             )
+            return ended(verified, self.observer)
 
         if self.ask is not None:
             return tuple(verify(each) for each in sites)
         return side_by_side(verify, sites)
+
+    def _begun(self, site: Site) -> Verified:
+        begun(site.name, self.observer)
+        return Verified(site.name, self.site(site))
 
     def site(self, site: Site) -> Acceptance:
         """Raises IvnError where nothing was fired: no pins, no window, a portal that does not answer."""

@@ -10,8 +10,9 @@ import jsonschema_rs
 
 from ivn_provision.diagnostics import Diagnostic, Severity, sort_key
 from ivn_provision.spec.nodes import Node, at_pointer, escape, walk
-from ivn_provision.spec.plain import Data, Plain
+from ivn_provision.spec.plain import Data
 from ivn_provision.spec.references import dotted
+from ivn_provision.spec.schema_check import Fitting
 from ivn_provision.spec.schema_files import strict_schema
 from ivn_provision.spec.secret_keys import key_text, looks_secret, names_secret
 from ivn_provision.spec.suggest import did_you_mean, listing
@@ -69,7 +70,7 @@ class _Problem:
         return Diagnostic(Severity.ERROR, code, summary, self.node.place(), hint=hint)
 
 
-def word_errors(name: str, plain: Plain, root: Node) -> list[Diagnostic]:
+def word_errors(name: str, plain: Fitting, root: Node) -> list[Diagnostic]:
     """All problems of `plain`, made from `root`: sorted, each once."""
     schema = strict_schema(name)
     found: dict[tuple[str, str, str], Diagnostic] = {}
@@ -103,7 +104,8 @@ def _missing(problem: _Problem) -> Iterator[Diagnostic]:
     for key in problem.wanted:
         if key not in problem.instance:
             about = _text(properties.get(key, {}).get("description"))
-            where = f"`{problem.path}` has" if problem.path else "the site has"
+            what = "the playbook" if problem.node.source.level == "playbook" else "the site"
+            where = f"`{problem.path}` has" if problem.path else f"{what} has"
             yield problem.at_value("SCH004", f"{where} no `{key}`", f"Add `{key}`. {about}".rstrip())
 
 

@@ -202,7 +202,7 @@ class _Builder:
         harmless = not self._unquoted and not looks_secret(key) and key in self._known
         quoted = harmless or raw.tag in _TAGS or raw.tag.startswith(_CORE)
         tag = f"the tag {str(raw.tag).replace(_CORE, '!!')[:60]}" if quoted else "this tag"
-        hint = "Site files know `!secret SCHEME:NAME` and `!ref PATH`, both before a plain value."
+        hint = "These files know `!secret SCHEME:NAME` and `!ref PATH`, both before a plain value."
         self._add("YML012", f"{tag} is not allowed here", self._place(raw), hint)
         return BAD
 

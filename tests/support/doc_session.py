@@ -61,6 +61,7 @@ class Session:
         self.folder = folder / "work"
         shutil.copytree(ROOT / "sites", self.folder / "sites")
         shutil.copytree(ROOT / "schemas", self.folder / "schemas")
+        shutil.copytree(ROOT / "playbooks", self.folder / "playbooks")
         self._bin = folder / "bin"
         self._bin.mkdir()
         program = self._bin / "ivn-provision"

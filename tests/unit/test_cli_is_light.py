@@ -43,7 +43,7 @@ def test_nothing_heavy_is_imported(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["validate", "explain", "plan", "apply", "drift", "audit", "runbook", "show", "lab"]
+    "name", ["validate", "explain", "plan", "apply", "drift", "audit", "runbook", "show", "play", "lab"]
 )
 def test_help_of_a_command_loads_no_network_library(name: str) -> None:
     code = PROBE.format(

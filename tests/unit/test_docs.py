@@ -53,7 +53,14 @@ def test_blocks_say_what_they_are(one: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["make-cli-reference", "make-site-reference", "make-checks-reference", "make-failure-table"]
+    "name",
+    [
+        "make-cli-reference",
+        "make-site-reference",
+        "make-checks-reference",
+        "make-failure-table",
+        "make-playbook-reference",
+    ],
 )
 def test_generated_pages_are_in_sync(name: str) -> None:
     script = ROOT / "scripts" / name
@@ -69,6 +76,13 @@ def test_every_code_is_in_the_diagnostics_reference() -> None:
     text = (DOCS / "reference" / "diagnostics.md").read_text("utf-8")
     missing = [code for code, title in CODES.items() if f"| {code} | {title}" not in text]
     assert missing == []
+
+
+def test_every_code_of_playbooks_is_in_the_diagnostics_reference() -> None:
+    from ivn_provision.spec.playbook_file import PLAYBOOK_CODES
+
+    text = (DOCS / "reference" / "diagnostics.md").read_text("utf-8")
+    assert [code for code, title in PLAYBOOK_CODES.items() if f"| {code} | {title}" not in text] == []
 
 
 def test_every_managed_kind_and_field_is_in_the_capabilities_reference() -> None:

@@ -15,7 +15,7 @@ from ivn_provision.run.audit.memory import Memory, SiteMemory, remembered
 from ivn_provision.run.audit.record import Audit, Level, Moment, SiteAudit, SiteState
 from ivn_provision.run.audit.waiving import Waiving
 from ivn_provision.run.checking import check_site
-from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.events import Event, Observer, Step, begun
 from ivn_provision.run.fleet.refs import SiteRef
 from ivn_provision.run.fleet.runners import Runner
 from ivn_provision.run.side_by_side import guarded
@@ -72,6 +72,9 @@ def audit_fleet(
         judged = _excused(found.audit, waivings.get(ref.root, nothing))
         audit, known[ref.name] = remembered(memory.sites.get(ref.name), judged, found.unseen, at)
         sites.append(audit)
+        step = Step.FAILED if audit.trouble else Step.FINISHED
+        text = "; ".join(each.summary for each in audit.trouble)
+        observer.notify(Event(ref.name, step, text=text, about=audit))
     unused = [waiver.title for each in waivings.values() for waiver in _unused(each, sites, about)]
     moment = Moment(at, Counter(each.state for each in sites), sum(len(each.findings) for each in sites))
     notes = (*about.notes, *memory.notes)
@@ -112,13 +115,10 @@ class _Looking:
         began = self.clock()
         found = guarded(ref.name, lambda: self._gathered(ref), lambda error: broken(ref, error))
         seconds = max(0.0, (self.clock() - began).total_seconds())
-        step = Step.FAILED if found.audit.trouble else Step.FINISHED
-        self.observer.notify(
-            Event(ref.name, step, text="; ".join(each.summary for each in found.audit.trouble))
-        )
         return replace(found, audit=replace(found.audit, read_at=moment_text(began), seconds=seconds))
 
     def _gathered(self, ref: SiteRef) -> Gathered:
+        begun(ref.name, self.observer)
         site = self.load(ref)
         checked = check_site(site, self.opener, self.observer)
         if self.caused is not None and checked.plan is not None:

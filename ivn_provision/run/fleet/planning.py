@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ivn_provision.errors import IvnError
 from ivn_provision.plan.plan import SitePlan
-from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.events import Observer, begun, ended
 from ivn_provision.run.fleet.loading import FleetFiles
 from ivn_provision.run.fleet.pipeline import each_site
 from ivn_provision.run.fleet.refs import SiteRef
@@ -34,9 +33,12 @@ def plan_fleet(
     reduce = keep or (lambda _, plan: as_shown(plan))
 
     def plan(site: Site) -> SiteOutcome:
-        return _told(SiteOutcome(site.name, plan=reduce(site, read_plan(site, opener, observer))), observer)
+        begun(site.name, observer)
+        return ended(SiteOutcome(site.name, plan=reduce(site, read_plan(site, opener, observer))), observer)
 
-    return each_site(files, refs, runner, plan, lambda name, error: _told(_failed(name, error), observer))
+    return each_site(
+        files, refs, runner, plan, lambda name, error: ended(SiteOutcome(name, error=error), observer)
+    )
 
 
 def as_shown(plan: SitePlan) -> SitePlan:
@@ -50,13 +52,3 @@ def as_shown(plan: SitePlan) -> SitePlan:
         digests={},
         needs={},
     )
-
-
-def _failed(name: str, error: IvnError) -> SiteOutcome:
-    return SiteOutcome(name, error=error)
-
-
-def _told(outcome: SiteOutcome, observer: Observer) -> SiteOutcome:
-    step = Step.FAILED if outcome.error else Step.FINISHED
-    observer.notify(Event(outcome.site, step, text=outcome.error.summary if outcome.error else ""))
-    return outcome
