@@ -36,7 +36,7 @@ def bases_of(choice: Choice, base: str) -> Iterator[Bases]:
     bases = Bases(choice.folder, revision, resolve_secret)
     try:
         if base != APPLIED:
-            bases.fleet(base)  # a wrong name is one error, not one of every site
+            bases.check(base)  # a wrong name is one error, not one of every site
         yield bases
     finally:
         bases.close()

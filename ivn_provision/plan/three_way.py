@@ -13,6 +13,8 @@
 | an object is there that head's list, but not base's, rules out | not applied: the list is complete since |
 | a secret whose reference changed, and the old one cannot be resolved | unknown |
 
+Which object base meant is decided by what identifies it, as in a plan, then by its address.
+
 A secret with the same reference counts as unchanged in the files. What is unknown counts as drift.
 """
 
@@ -22,7 +24,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ivn_provision.model.desired import Desired
-from ivn_provision.model.resource import Resource, Value
+from ivn_provision.model.kinds import KINDS
+from ivn_provision.model.resource import Address, Resource, Value
 from ivn_provision.plan.diff import known_fields, same
 from ivn_provision.plan.plan import Action, Cause, Change, FieldChange, SitePlan
 from ivn_provision.secret import Secret, SecretRef
@@ -74,7 +77,7 @@ def _of_object(change: Change, declared: Declared) -> Cause:
     base = declared.base
     if base is None:
         return Cause.NOT_APPLIED
-    if change.address in base.resources:
+    if _then(change.address, declared) is not None:
         return Cause.BY_HAND if change.action is Action.CREATE else Cause.NOT_APPLIED
     if change.action is Action.CREATE:
         return Cause.NOT_APPLIED
@@ -82,7 +85,7 @@ def _of_object(change: Change, declared: Declared) -> Cause:
 
 
 def _of_field(change: Change, field: FieldChange, plan: SitePlan, declared: Declared) -> Cause:
-    base = declared.base.resources.get(change.address) if declared.base else None
+    base = _then(change.address, declared)
     if base is None or field.name not in base.fields:
         return Cause.NOT_APPLIED
     head = declared.head.resources[change.address]
@@ -96,6 +99,37 @@ def _of_field(change: Change, field: FieldChange, plan: SitePlan, declared: Decl
         then = secret
     was = known_fields({field.name: then}, _generated(head, plan))[field.name]
     return Cause.NOT_APPLIED if same(change.address.kind, field.name, was, field.before) else Cause.BOTH
+
+
+def _then(address: Address, declared: Declared) -> Resource | None:
+    """What base declared of the object that head calls `address`: what identifies it decides, then its address.
+
+    A camera stays the same when the files give it another number, and another one may have its number now.
+    """
+    resources = declared.base.resources if declared.base else {}
+    head, same_address = declared.head.resources.get(address), resources.get(address)
+    if head is None or not head.address.key:
+        return same_address
+    kind = KINDS[address.kind]
+    for group in kind.identity:
+        wanted = [head.fields.get(name) for name in group]
+        found = [
+            each
+            for each in resources.values()
+            if each.kind == address.kind and [each.fields.get(name) for name in group] == wanted
+        ]
+        if None not in wanted and len(found) == 1:
+            return found[0]
+    return None if same_address and _is_another(same_address, head) else same_address
+
+
+def _is_another(base: Resource, head: Resource) -> bool:
+    """Is what base called so provably another object? Only where identity cannot be changed in place."""
+    kind = KINDS[head.kind]
+    return kind.adopts == "identity" and any(
+        name in base.fields and name in head.fields and base.fields[name] != head.fields[name]
+        for name in kind.identity[-1]
+    )
 
 
 def _is_unchanged(then: Value, now: Value, same_reference: SameReference) -> bool:

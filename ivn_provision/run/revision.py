@@ -39,7 +39,7 @@ def revision_of(folder: Path) -> tuple[str, bool]:
             committed = dict(_committed(repo, repo[head], root.relative_to(repository).parts))
     except (NotGitRepository, KeyError, OSError, ValueError, AttributeError):
         return "", False
-    return head.decode(), not _is_same(committed, dict(_there(root)))
+    return head.decode(), not _is_same(committed, dict(files_there(root)))
 
 
 def _committed(repo: Repo, commit: Any, parts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -64,8 +64,8 @@ def _below(repo: Repo, tree: Any, above: str, depth: int) -> Iterator[tuple[str,
             yield f"{above}{name}", entry.sha.decode()
 
 
-def _there(root: Path) -> Iterator[tuple[str, Path]]:
-    """Path below the fleet -> file, in the work tree."""
+def files_there(root: Path) -> Iterator[tuple[str, Path]]:
+    """Path below the fleet -> file, in the work tree: every `*.yml` but hidden ones and links."""
     for here, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
@@ -75,16 +75,17 @@ def _there(root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _is_same(committed: dict[str, str], there: dict[str, Path]) -> bool:
+    return committed.keys() == there.keys() and all(
+        is_blob(committed[name].encode(), file) for name, file in there.items()
+    )
+
+
+def is_blob(blob: bytes, file: Path) -> bool:
+    """Is the file that blob, as it is or with the line ends that git may have made of it?"""
     from dulwich.objects import Blob
 
-    def blob_of(file: Path) -> set[str]:
-        """Ids of the file as it is, and with the line ends that git may have made of it."""
-        content = file.read_bytes()
-        return {Blob.from_string(each).id.decode() for each in (content, content.replace(b"\r\n", b"\n"))}
-
     try:
-        return committed.keys() == there.keys() and all(
-            committed[name] in blob_of(file) for name, file in there.items()
-        )
+        content = file.read_bytes()
     except OSError:
         return False
+    return any(Blob.from_string(each).id == blob for each in (content, content.replace(b"\r\n", b"\n")))

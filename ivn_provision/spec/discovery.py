@@ -7,7 +7,7 @@ folders and `waivers.yml` are no sites.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ivn_provision.diagnostics import Diagnostic, Place, Severity
@@ -79,6 +79,22 @@ def fleet_file(root: str) -> str | None:
     """The path of the fleet's defaults, if there are any."""
     path = _join(root, FLEET_FILE)
     return path if os.path.lexists(path) else None
+
+
+def site_paths(files: Collection[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Of a list of files below a fleet's folder, by the parts of their paths, the sites: as `discover` finds them."""
+    fleets = {parts[:-1] for parts in files if parts[-1] == FLEET_FILE}
+
+    def is_root(folder: tuple[str, ...]) -> bool:
+        above = (folder[:depth] for depth in range(len(folder), -1, -1))
+        return next((each for each in above if each in fleets), folder) == folder
+
+    for parts in files:
+        *folders, name = parts
+        hidden = any(each.startswith(".") for each in parts)
+        aside = any(each in _OTHER_FOLDERS and is_root(parts[:depth]) for depth, each in enumerate(folders))
+        if name.endswith(".yml") and name not in NOT_SITES and not hidden and not aside:
+            yield parts
 
 
 def _one_file(path: str, sites: dict[str, str], roots: dict[str, None]) -> None:

@@ -99,7 +99,7 @@ def test_a_removed_site_is_named_apart(root: Path) -> None:
 
 
 def test_a_site_that_can_hardly_be_read_counts_when_a_group_changes(root: Path) -> None:
-    put(root, "sites/three.yml", "site: [")
+    put(root, "sites/three.yml", "site: [\ngroups: [west]")
     commit(root)
     put(root, "sites/groups/west.yml", "labels: {region: w}\n")
     assert changed(root) == (["three", "two"], ())

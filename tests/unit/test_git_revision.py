@@ -7,6 +7,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from dulwich.objects import Blob, Commit, ObjectID, Tree
 from dulwich.repo import Repo
 
 from ivn_provision.errors import PlanError, SpecError
-from ivn_provision.run.git_revision import site_at
+from ivn_provision.run.git_revision import RevisionFleet, site_at
 from ivn_provision.secret import SecretRef
 from tests.support.doc_pages import ROOT
 
@@ -211,9 +212,10 @@ def crafted(root: Path, entries: dict[bytes, Entry]) -> str:
         ({b"..": (0o040000, {b"evil.yml": (0o100644, b"x")})}, "a file of the name '..'"),
         ({b"a/../../evil.yml": (0o100644, b"x")}, "a file of the name 'a/../../evil.yml'"),
         ({b".GIT": (0o040000, {b"config": (0o100644, b"x")})}, "a file of the name '.GIT'"),
-        ({b"huge.yml": (0o100644, b"#" * 1_100_000)}, "huge.yml is too large"),
+        ({f"{SITE}.yml".encode(): (0o100644, b"#" * 1_100_000)}, f"{SITE}.yml is too large"),
+        ({b"groups": (0o040000, {b"x.yml": (0o100644, b"#" * 1_100_000)})}, r"x\.yml is too large"),
     ],
-    ids=["link", "linked groups", "submodule", "dots", "slashes", "git", "huge"],
+    ids=["link", "linked groups", "submodule", "dots", "slashes", "git", "huge", "huge group"],
 )
 def test_hostile_trees(root: Path, entries: dict[bytes, Entry], words: str) -> None:
     revision = crafted(root, entries)
@@ -257,3 +259,44 @@ def test_a_damaged_repository(root: Path) -> None:
     with pytest.raises(PlanError) as caught:
         site_at(root / "sites", SITE, "HEAD")
     assert caught.value.next_step
+
+
+OTHER_SITE = "old-mill-storage"
+
+
+def scratch_files(fleet: RevisionFleet) -> list[str]:
+    return sorted(path.name for path in fleet._there.rglob("*.yml"))
+
+
+def test_sites_are_loaded_one_by_one_and_not_kept(root: Path) -> None:
+    with RevisionFleet(root / "sites", "HEAD") as fleet:
+        levels = scratch_files(fleet)
+        assert f"{SITE}.yml" not in levels
+        assert "fleet.yml" in levels
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(fleet.site, [SITE, OTHER_SITE] * 4))
+        assert [each.name for each in found] == [SITE, OTHER_SITE] * 4
+        assert scratch_files(fleet) == levels
+        assert fleet.has(OTHER_SITE)
+        assert not fleet.has("fleet")
+        assert not fleet.has("northeast")
+        there = fleet._there
+    assert not there.exists()
+
+
+def test_two_sites_of_one_name(root: Path) -> None:
+    commit(root, {f"sites/north/{SITE}.yml": EXAMPLES[f"sites/{SITE}.yml"]})
+    with (
+        RevisionFleet(root / "sites", "HEAD") as fleet,
+        pytest.raises(PlanError, match="there is more than one site"),
+    ):
+        fleet.site(SITE)
+
+
+def test_a_large_fleet_costs_only_the_sites_that_are_asked_for(root: Path) -> None:
+    """The files of all sites together may be larger than what would be held in memory."""
+    other = "# " + "x" * 900_000 + "\n"
+    commit(root, {f"sites/large/s{index:03}.yml": f"{other}# {index}\n" for index in range(80)})
+    with RevisionFleet(root / "sites", "HEAD") as fleet:
+        assert fleet.site(SITE).name == SITE
+        assert fleet.has("s079")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ivn_provision.model.desired import Desired, desired_of
 from ivn_provision.model.live import Ability, Capabilities, Capability, Facts, Live
-from ivn_provision.model.resource import UNSET, Address, Resource
+from ivn_provision.model.resource import UNSET, Address, Resource, Value
 from ivn_provision.plan.build import Reading, build_plan
 from ivn_provision.plan.plan import Action, Cause, Change, FieldChange, SitePlan
 from ivn_provision.plan.plan_json import from_json, to_json
@@ -178,3 +178,40 @@ def test_an_unset_field_is_no_declaration() -> None:
     both = [Desired("s", {address: each}, frozenset()) for each in (was, now)]
     seen = with_causes(plan, Declared(both[0], both[1], lambda _: None, lambda one, other: one == other))
     assert seen.changes[0].cause is Cause.NOT_APPLIED
+
+
+def camera(number: int, address: str, name: str) -> Resource:
+    fields: dict[str, Value] = {"name": name, "hardware.address": address, "hardware.channel": 1}
+    return Resource(Address("s", "nvr", "camera", str(number)), fields, handle="{c}", digest="d")
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "seen", "cause"),
+    [
+        ((10, "a", "10 Lobby"), (11, "a", "11 Lobby"), (10, "a", "10 Lobby"), Cause.NOT_APPLIED),
+        ((10, "a", "10 Lobby"), (11, "a", "11 Lobby"), (10, "a", "10 Hall"), Cause.BOTH),
+        ((10, "a", "Lobby"), (11, "a", "Lobby"), (10, "a", "Hall"), Cause.BY_HAND),
+        ((10, "a", "10 Lobby"), (10, "b", "10 Lobby"), (99, "a", "10 Lobby"), Cause.NOT_APPLIED),
+    ],
+    ids=[
+        "renumbered",
+        "renumbered, and renamed by hand",
+        "only renamed by hand",
+        "another camera of that number",
+    ],
+)
+def test_a_camera_is_known_by_its_hardware(
+    base: tuple[int, str, str], head: tuple[int, str, str], seen: tuple[int, str, str], cause: Cause
+) -> None:
+    was, wanted = (Desired("s", {each.address: each}, frozenset()) for each in (camera(*base), camera(*head)))
+    (change,) = judged(was, wanted, (camera(*seen),)).changes
+    assert change.cause is cause
+
+
+def test_a_journal_that_cannot_be_read_may_be_the_last_of_any_site() -> None:
+    runs = (
+        RunSummary("3", command="apply", revision="c", sites={"one": "applied"}),
+        RunSummary("2", error="damaged"),
+        RunSummary("1", command="apply", revision="a", sites={"one": "applied", "two": "applied"}),
+    )
+    assert applied(runs) == {"one": "c"}

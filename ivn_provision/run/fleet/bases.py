@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 from ivn_provision.errors import PlanError, SecretError
-from ivn_provision.model.desired import desired_of
+from ivn_provision.model.desired import Desired, desired_of
 from ivn_provision.plan.plan import SitePlan
 from ivn_provision.plan.three_way import Declared, with_causes
 from ivn_provision.run.git_revision import RevisionFleet
@@ -20,10 +20,11 @@ from ivn_provision.spec.site import Site
 APPLIED = "applied"
 _LIVE = frozenset({"applied", "unchanged"})
 """Standings after which live was what the files of the run's revision said."""
+_MOST_OPEN = 4
 
 
 class Bases:
-    """Gives each difference its cause. Each revision is read once; thread-safe, `close` it.
+    """Gives each difference its cause. A revision is listed once, as long as it is in use; thread-safe, `close` it.
 
     `revision` says from which revision a site was live, "" where that is not known. `secret` resolves references.
     """
@@ -44,17 +45,27 @@ class Bases:
             return replace(plan, notes=(*plan.notes, note)) if plan.changes else plan
         if not plan.changes:
             return plan
-        fleet = self.fleet(revision)
-        base = desired_of(fleet.site(site.name)) if fleet.has(site.name) else None
+        base = self._declared(site.name, revision)
         return with_causes(plan, Declared(base, desired_of(site), self._resolve, _is_same))
 
-    def fleet(self, revision: str) -> RevisionFleet:
-        """The fleet's files there. Raises PlanError."""
+    def check(self, revision: str) -> None:
+        """Raises PlanError if there is no such revision, or no fleet in it that may be read."""
         with self._lock:
-            fleet = self._known.get(revision)
-            if fleet is None:
-                fleet = self._known[revision] = RevisionFleet(self._folder, revision)
-            return fleet
+            self._fleet(revision)
+
+    def _declared(self, name: str, revision: str) -> Desired | None:
+        """None if there was no such site."""
+        with self._lock:
+            fleet = self._fleet(revision)
+            return desired_of(fleet.site(name)) if fleet.has(name) else None
+
+    def _fleet(self, revision: str) -> RevisionFleet:
+        """Sites may have been applied at hundreds of revisions: few are kept open."""
+        fleet = self._known.pop(revision, None) or RevisionFleet(self._folder, revision)
+        self._known[revision] = fleet
+        while len(self._known) > _MOST_OPEN:
+            self._known.pop(next(iter(self._known))).close()
+        return fleet
 
     def close(self) -> None:
         """Private folders go away."""
@@ -84,6 +95,8 @@ def applied(runs: tuple[RunSummary, ...]) -> Mapping[str, str]:
     """
     found: dict[str, str] = {}
     for run in runs:
+        if run.error:
+            break  # it may be the last of any site that no later run was for
         for site, standing in run.sites.items():
             if site in found or standing == "refused":
                 continue

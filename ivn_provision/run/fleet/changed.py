@@ -1,96 +1,124 @@
-"""Which sites a change of the files concerns: since the commit from which a revision and HEAD part, committed or not.
+"""Which sites the files changed since a git revision: `--changed-since main`. Read only.
 
-| changed | concerns |
+As `git diff main...` the files are compared with where what is checked out left `main` (the merge base): what
+others did on `main` since is not our change. On our side the work tree counts, committed or not, ignored or not.
+
+| changed, added or removed | affected |
 |---|---|
-| a site's file, `attestations/SITE.yml` | that site |
-| `groups/NAME.yml` | the sites of that group |
-| `fleet.yml`, `layouts/*.yml` | all sites of that fleet |
-| `waivers.yml` and others | none |
+| a site's file | the site |
+| `groups/NAME.yml` | the sites that name the group |
+| `fleet.yml`, anything in `layouts/` | all sites of that fleet |
+| `attestations/SITE.yml` | the site |
+| `waivers.yml`, files of another kind | none |
+
+A file that a site names (a certificate, a secret) is not looked at.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivn_provision.diagnostics import Diagnostic
 from ivn_provision.run.fleet.loading import FleetFiles
 from ivn_provision.run.fleet.refs import SiteRef
-from ivn_provision.run.git_tree import NoFolder, read_fleet, repository_of
-from ivn_provision.spec.discovery import ATTESTATIONS, FLEET_FILE, GROUPS, LAYOUTS, NOT_SITES
-
-_SUFFIX = ".yml"
-Parts = tuple[str, ...]
+from ivn_provision.run.git_tree import Entry, FleetRepository, Parts, check_name
+from ivn_provision.run.revision import files_there, is_blob
+from ivn_provision.spec.build import default_name
+from ivn_provision.spec.discovery import ATTESTATIONS, FLEET_FILE, GROUPS, LAYOUTS, site_paths
+from ivn_provision.spec.levels import parse_map
+from ivn_provision.spec.source import Source, read_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Sites by their reference, and the names of those whose file is not there any more."""
+    """Sites by their reference, and the names of those that are not there any more."""
 
     sites: tuple[SiteRef, ...]
     removed: tuple[str, ...]
 
 
 def changed_sites(folder: Path, revision: str, files: FleetFiles, refs: Sequence[SiteRef]) -> Changed:
-    """Those of `refs` that are concerned, in their order. Raises PlanError.
+    """Those of `refs` that are affected, in their order. `files` are those of the folder, with all of its sites.
 
-    Where the fleet's folder was not there at all, every site is.
+    Raises PlanError if the folder is in no repository, or the revision is not to be found in it.
     """
-    repository, root = repository_of(folder, revision)
-    try:
-        _, before = read_fleet(repository, root, revision, merge_base=True)
-    except NoFolder:
-        return Changed(tuple(refs), ())
-    now = dict(_there(root))
-    differing = {parts for parts in before.keys() | now.keys() if _differs(before, now, parts)}
-    sites = tuple(ref for ref in refs if _is_concerned(ref, _parts(root, ref.path), root, differing, files))
-    gone = {parts for parts in differing if parts not in now and _may_be_site(parts)}
-    return Changed(sites, tuple(sorted(parts[-1].removesuffix(_SUFFIX) for parts in gone)))
+    check_name(revision)
+    with FleetRepository(folder) as repository:
+        fork = repository.fork_of(revision)
+        then = repository.files_of(fork, revision) or {}
+        root = repository.root
+    now = {tuple(name.split("/")): file for name, file in files_there(root)}
+    changed = set(_changed(then, now))
+    below = Path(os.path.realpath(folder)).relative_to(root).parts
+    names = {ref.name for ref in files.refs}
+    gone = {default_name(parts[-1]) for parts in site_paths(then) if parts[: len(below)] == below} - names
+    inside = {each: _inside(each, root, changed) for each in {ref.root for ref in refs}}
+    affected = tuple(ref for ref in refs if _is_affected(ref, root, changed, now, inside[ref.root]))
+    return Changed(affected, tuple(sorted(gone)))
 
 
-def _is_concerned(ref: SiteRef, own: Parts, root: Path, differing: set[Parts], files: FleetFiles) -> bool:
-    above = _parts(root, ref.root)
-    if own in differing or (*above, ATTESTATIONS, ref.name + _SUFFIX) in differing:
-        return True
-    if (*above, FLEET_FILE) in differing or any(
-        each[: len(above) + 1] == (*above, LAYOUTS) for each in differing
-    ):
-        return True
-    groups = {each[-1].removesuffix(_SUFFIX) for each in differing if each[:-1] == (*above, GROUPS)}
-    if not groups:
-        return False
-    head = files.head(ref)
-    return head is None or bool(groups.intersection(head.groups))
+def _changed(then: Mapping[Parts, Entry], now: Mapping[Parts, Path]) -> Iterator[Parts]:
+    for parts in then.keys() | now.keys():
+        entry, file = then.get(parts), now.get(parts)
+        if entry is None or file is None or not is_blob(entry.blob, file):
+            yield parts
 
 
-def _parts(root: Path, path: str) -> Parts:
-    """A path of the fleet below its folder."""
-    return Path(os.path.relpath(os.path.realpath(path), root)).parts
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """What changed in a fleet besides its sites: something of all of them, some groups, attestations of some."""
+
+    all: bool
+    groups: frozenset[str]
+    attested: frozenset[str]
 
 
-def _may_be_site(parts: Parts) -> bool:
-    hidden = any(part.startswith(".") for part in parts)
-    return not hidden and parts[-1] not in NOT_SITES and not {GROUPS, LAYOUTS, ATTESTATIONS} & set(parts[:-1])
-
-
-def _differs(before: Mapping[Parts, bytes], now: Mapping[Parts, Path], parts: Parts) -> bool:
-    """Line ends that git may have changed are no difference."""
-    if parts not in before or parts not in now:
-        return True
-    try:
-        content = now[parts].read_bytes()
-    except OSError:
-        return True
-    return content != before[parts] and content.replace(b"\r\n", b"\n") != before[parts].replace(
-        b"\r\n", b"\n"
+def _inside(fleet: str, root: Path, changed: Collection[Parts]) -> _Inside:
+    above = _parts(os.path.join(fleet, FLEET_FILE), root)[:-1]
+    inside = [parts[len(above) :] for parts in changed if parts[: len(above)] == above]
+    named = [(parts[0], default_name(parts[1])) for parts in inside if len(parts) == 2]
+    return _Inside(
+        all=(FLEET_FILE,) in inside or any(folder == LAYOUTS for folder, _ in named),
+        groups=frozenset(name for folder, name in named if folder == GROUPS),
+        attested=frozenset(name for folder, name in named if folder == ATTESTATIONS),
     )
 
 
-def _there(root: Path) -> Iterator[tuple[Parts, Path]]:
-    for here, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if name.endswith(_SUFFIX) and not name.startswith("."):
-                file = Path(here, name)
-                yield file.relative_to(root).parts, file
+def _is_affected(
+    ref: SiteRef, root: Path, changed: Collection[Parts], now: Mapping[Parts, Path], inside: _Inside
+) -> bool:
+    own = _parts(ref.path, root)
+    if own in changed or own not in now:  # what is a link may have changed
+        return True
+    if inside.all or ref.name in inside.attested or not inside.groups.isdisjoint(ref.groups):
+        return True
+    return bool(inside.groups) and _names(ref.path, inside.groups)
+
+
+def _parts(path: str, root: Path) -> Parts:
+    file = Path(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path))
+    return file.relative_to(root).parts
+
+
+def _names(path: str, groups: Collection[str]) -> bool:
+    """Does the site's own text name one of the groups? A group that was removed is no group of the site any more.
+
+    A file that cannot be read may.
+    """
+    content = read_bytes(path)
+    if isinstance(content, Diagnostic):
+        return True
+    if not any(name.encode() in content for name in groups):
+        return False
+    tree = parse_map(content, Source(path, "site")).root
+    if tree is None or not isinstance(tree.value, dict):
+        return True
+    named = tree.value.get("groups")
+    return (
+        named is not None
+        and isinstance(named.value, list)
+        and any(isinstance(each.value, str) and each.value in groups for each in named.value)
+    )
