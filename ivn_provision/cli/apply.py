@@ -99,6 +99,7 @@ def command(
     _check_somebody(form, asks=asks)
     with streamed(form, "apply") as stream:
         opened = opener(deadline, sites)
+        opened.limits = choice.limits
         opened.file_edits = file_edits
         recorder = read_form(attest, sites, opened) if attest is not None else None
         outcomes = run_apply(

@@ -99,11 +99,13 @@ def command(
     refs = refs_of(choice, files)
     history = _history(choice, history_folder, no_history=no_history)
     about = _about(choice, refs, base or "", _waivers(refs, waivers_path, utc_now().date()))
+    opened = opener(deadline, refs, listed=True)
+    opened.limits = choice.limits
     with ExitStack() as stack:
         stream = stack.enter_context(streamed(form, "audit"))
         bases = stack.enter_context(bases_of(choice, base)) if base is not None else None
         caused = bases.caused if bases else None
-        audit = _audited(files, refs, deadline, about=about, history=history, stream=stream, caused=caused)
+        audit = _audited(files, refs, opened, about=about, history=history, stream=stream, caused=caused)
         for path, kind in forms.items():
             write_text(path, rendered(audit, kind))
         if stream is None:
@@ -115,7 +117,7 @@ def command(
 def _audited(
     files: FleetFiles,
     refs: Sequence[SiteRef],
-    deadline: float,
+    opened: Opener,
     *,
     about: About,
     history: History | None,
@@ -127,7 +129,6 @@ def _audited(
     from ivn_provision.run.audit.auditing import audit_fleet
     from ivn_provision.run.fleet.runners import Threads
 
-    opened = opener(deadline, refs, listed=True)
     if stream is not None:
         stream.begin(len(refs), opened.run_id)
     with progress(len(refs), stream=stream) as observer:

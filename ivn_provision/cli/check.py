@@ -55,10 +55,11 @@ def _checked(choice: Choice, deadline: float, stream: EventStream | None) -> tup
     files = fleet_files(choice)
     refs = refs_of(choice, files)
     opened = opener(deadline, refs)
+    opened.limits = choice.limits
     if stream is not None:
         stream.begin(len(refs), opened.run_id)
     with progress(len(refs), stream=stream) as observer:
-        runner = Threads(network=files.network)
+        runner = Threads(limits=opened.limits, network=files.network)
         return check_fleet(files, refs, opened, observer, runner=runner)
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ivn_provision.cli.numbers import RealRange
 from ivn_provision.errors import SpecError, UsageProblem
+from ivn_provision.run.fleet.limits import STANDARD, FleetLimits
 
 if TYPE_CHECKING:
     from ivn_provision.run.fleet.loading import FleetFiles
@@ -32,12 +34,13 @@ fleet_option = click.option(
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the command line says of the sites that are meant. `names` may be globs."""
+    """What the command line says of the sites that are meant. `names` may be globs; `limits` are for all of them."""
 
     folder: Path
     names: tuple[str, ...] = ()
     selectors: tuple[str, ...] = ()
     changed_since: str = ""
+    limits: FleetLimits = STANDARD
 
     @property
     def is_all(self) -> bool:
@@ -55,9 +58,18 @@ def choose_sites(command: Command) -> Command:
 
     @wraps(command)
     def chosen(
-        *, names: tuple[str, ...], folder: Path, selectors: tuple[str, ...], changed_since: str, **rest: Any
+        *,
+        names: tuple[str, ...],
+        folder: Path,
+        selectors: tuple[str, ...],
+        changed_since: str,
+        workers: int,
+        per_network: int,
+        portal_rate: float,
+        **rest: Any,
     ) -> Any:
-        return command(choice=Choice(folder, names, selectors, changed_since), **rest)
+        limits = FleetLimits(workers, per_network, STANDARD.per_portal, portal_rate)
+        return command(choice=Choice(folder, names, selectors, changed_since, limits), **rest)
 
     made: Any = chosen
     for option in (
@@ -75,6 +87,27 @@ def choose_sites(command: Command) -> Command:
             default="",
             metavar="REV",
             help="Only those that a change of the files since a git revision concerns.",
+        ),
+        click.option(
+            "--workers",
+            default=STANDARD.workers,
+            show_default=True,
+            type=click.IntRange(1, 256),
+            help="Sites at a time.",
+        ),
+        click.option(
+            "--per-network",
+            default=STANDARD.per_network,
+            show_default=True,
+            type=click.IntRange(1, 256),
+            help="Of them so many in one network segment.",
+        ),
+        click.option(
+            "--portal-rate",
+            default=STANDARD.portal_per_second,
+            show_default=True,
+            type=RealRange(0.1, 10_000),
+            help="Requests to one portal in a second.",
         ),
     )[::-1]:
         made = option(made)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import math
 import os
 import secrets
 import sys
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 
 from ivn_provision.cli.choosing import Choice, choose_sites, fleet_files, refs_of
+from ivn_provision.cli.numbers import RealRange
 from ivn_provision.cli.streaming import JSON_LINES
 from ivn_provision.diagnostics import Diagnostic
 from ivn_provision.errors import IvnError, SpecError
@@ -36,17 +36,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class _Seconds(click.FloatRange):
-    """A deadline. `nan` passes every range."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        seconds: float = super().convert(value, param, ctx)
-        if math.isnan(seconds):
-            self.fail(f"{value} is not a number of seconds.", param, ctx)
-        return seconds
-
-
-DEADLINE = _Seconds(min=0.5, max=3600)
+DEADLINE = RealRange(min=0.5, max=3600)
 deadline_option = click.option(
     "--deadline",
     default=60.0,
@@ -201,6 +191,7 @@ def compare(
         return plan if whole else as_shown(plan)
 
     opened = opener(deadline, refs, listed=True)
+    opened.limits = choice.limits
     if against and against.desired:
         opened.desired = against.desired
     if stream is not None:

@@ -35,10 +35,11 @@ def command(*, choice: Choice, form: str, deadline: float) -> None:
 
     files = fleet_files(choice)
     refs = refs_of(choice, files)
+    opened = opener(deadline, refs, listed=True)
+    opened.limits = choice.limits
+    runner = Threads(limits=opened.limits, network=files.network)
     with progress(len(refs)) as observer:
-        outcomes = plan_fleet(
-            files, refs, opener(deadline, refs, listed=True), observer, runner=Threads(network=files.network)
-        )
+        outcomes = plan_fleet(files, refs, opened, observer, runner=runner)
     plans = [each.plan for each in outcomes if each.plan is not None]
     found = standings_of(plans, state_folder())
     if form == "json":
