@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivn_provision.model.desired import Desired, desired_of
@@ -72,6 +72,7 @@ def pin(fields: dict[str, str]) -> Resource:
     return Resource(Address("s", "portal", "pin", "2S"), fields, handle="h", digest="d")
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_every_field_has_the_cause_of_its_three_values(data: st.DataObject) -> None:
     base, head, seen = (
