@@ -110,8 +110,8 @@ def command(
             write_text(path, rendered(audit, kind))
         if stream is None:
             echo(rendered(audit, form).rstrip("\n"))
-        code = exit_code(audit)
-        raise SystemExit(code or (1 if _fleet_problems(choice, files, stream) else 0))
+        problems = _fleet_problems(choice, files, stream)
+        raise SystemExit(1 if problems else exit_code(audit))
 
 
 def _audited(

@@ -204,10 +204,12 @@ def _handed_over(runner: DurableRunner, work: RemoteWork, planned: _Planned, for
 
 def _told(runner: DurableRunner, run: str) -> Sequence[SiteResult]:
     """Each as it comes, to standard error."""
+    from ivn_provision.report.paint import safe
+
     found = []
     for result in runner.results(run):
         by = f" ({result.worker})" if result.worker else ""
-        click.echo(f"{result.site}: {result.standing}{by}", err=True)
+        echo(safe(f"{result.site}: {result.standing}{by}"), err=True)
         found.append(result)
     return sorted(found, key=lambda each: each.site)
 
@@ -230,10 +232,12 @@ def _show(run: str, results: Sequence[SiteResult], others: Sequence[SiteOutcome]
 
 
 def _lines(results: Sequence[SiteResult], others: Sequence[SiteOutcome]) -> None:
+    from ivn_provision.report.paint import safe
+
     for result in results:
         proven = ": read again and as declared" if result.standing == "applied" and not result.code else ""
         where = f"  (run {result.run} on {result.worker})" if result.worker else ""
-        echo(f"{result.site}: {result.standing}{proven}{where}")
+        echo(safe(f"{result.site}: {result.standing}{proven}{where}"))
     for each in others:
         if each.error is None:
             echo(f"{each.site}: no changes")

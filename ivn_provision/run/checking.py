@@ -17,7 +17,7 @@ from ivn_provision.drivers.xprotect_e.driver import XProtectReader
 from ivn_provision.drivers.xprotect_e.image_server import Login
 from ivn_provision.drivers.xprotect_e.smtp_probe import Mailbox, SmtpDialogue, smtp_dialogue, smtp_step
 from ivn_provision.drivers.xprotect_e.store import bare
-from ivn_provision.errors import IvnError, SecretError
+from ivn_provision.errors import AuthenticationFailed, IvnError, Refused, SecretError
 from ivn_provision.model.resource import Address
 from ivn_provision.plan.plan import SitePlan, TargetFacts
 from ivn_provision.run.events import Event, Observer
@@ -75,6 +75,13 @@ def check_site(site: Site, opener: Opener, observer: Observer) -> Checked:
         for reader in readers.values():
             reader.close()
     errors = {name: gathering.errors[name] for name in readers if name in gathering.errors}
+    if "portal" not in errors:  # what it does not answer is a trouble too; what the client may not ask is not
+        seen = {name: gathering.errors.get(name) for name in ("connectivity", "events")}
+        errors |= {
+            name: error
+            for name, error in seen.items()
+            if error is not None and not isinstance(error, (AuthenticationFailed, Refused))
+        }
     for each in errors.values():
         name_place(each, site.name)
     plan = evidence.plan

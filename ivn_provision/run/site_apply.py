@@ -350,7 +350,8 @@ class _SiteRun:
             both = back_or_both(error, second, name)
             both.__cause__ = error
             return replace(broken, error=both)
-        self.journal.note("site_end", standing="reverted", error=error.summary)
+        stopped = isinstance(error, Interrupted)
+        self.journal.note("site_end", standing="reverted", error=error.summary, stopped=stopped)
         self.observer.notify(Event(name, Step.REVERTED))
         back = back_or_both(error, left_to_somebody(name, edited), name) if edited else _reverted(error, name)
         back.__cause__ = error.__cause__

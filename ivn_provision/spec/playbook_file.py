@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from ivn_provision.diagnostics import Diagnostic, Place, Severity, sort_key
@@ -43,7 +44,6 @@ _AT_THE_END = frozenset({Do.REPORT, Do.NOTIFY})
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 REPORTS = (".json", ".md")
 AUDIT_REPORTS = (".html", ".json", ".sarif", ".xml", ".md", ".csv")
-_LOOPBACK = ("127.", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,15 @@ def is_sound_url(text: str) -> bool:
         return False
     if not host or "@" in parts.netloc or port == 0 or not text.isprintable() or " " in text:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and host.startswith(_LOOPBACK))
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    """A name that only begins like an address may be anybody's."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _wrong(code: str, summary: str, node: Node, hint: str) -> Diagnostic:

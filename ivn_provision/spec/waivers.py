@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from fnmatch import fnmatchcase
 from typing import TypedDict, cast
 
 from ivn_provision.diagnostics import Diagnostic, Place, Severity, sort_key
@@ -128,7 +129,10 @@ def _waiver(data: _Data, node: Node) -> Waiver:
 
 
 def _problems(data: _Data, node: Node, today: date) -> Iterator[Diagnostic]:
-    if set(data["address"].strip()) <= _EVERYTHING and not data.get("field") and not data.get("check"):
+    narrow = any(
+        data.get(key) and not _is_any(data[key], "a", "zz-9", "enabled") for key in ("field", "check")
+    )
+    if not narrow and _is_any(data["address"], "a/nvr/camera/1", "zz-9/portal/site", "m/check/web-port"):
         hint = "Name what is excused: a site, a kind, an object; or add `field` or `check`."
         yield _problem("WAV004", "this waiver excuses everything", node, "address", hint)
     if "field" in data and "check" in data:
@@ -148,6 +152,11 @@ def _problems(data: _Data, node: Node, today: date) -> Iterator[Diagnostic]:
         hint = "What it excused counts again. Repair it, or let its owner decide anew."
         text = f"waived until {until}, which is over"
         yield _problem("WAV003", text, node, "until", hint, severity=Severity.WARNING)
+
+
+def _is_any(glob: str, *samples: str) -> bool:
+    """Does a glob match whatever it may be matched with? However it is spelled."""
+    return all(fnmatchcase(each, glob.strip()) for each in samples)
 
 
 def _problem(

@@ -14,7 +14,7 @@ from ivn_provision.run.fleet.database import Database, database_of, prepare
 from ivn_provision.run.fleet.durable import DurableRunner, Waiting
 from ivn_provision.run.fleet.refs import SiteRef
 from ivn_provision.run.fleet.remote import APPLY, RemoteWork, own_queue, queue_of
-from ivn_provision.run.fleet.site_job import ApplyOptions, SiteJob, failed, read_job, read_result
+from ivn_provision.run.fleet.site_job import ApplyOptions, SiteJob, SiteResult, failed, read_job, read_result
 from ivn_provision.run.state import StateFolder
 from ivn_provision.strict_json import WrongShape
 from tests.support.command import ivn_here
@@ -58,6 +58,27 @@ def test_a_result_says_what_the_error_was_and_its_exit_code() -> None:
         "do it",
         4,
     )
+
+
+GOOD = SiteResult("lab-0001", "applied", run="20261129T101500Z-1a2b3c4d-x", worker="east-1")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("site", "Lab 1"),
+        ("standing", "well"),
+        ("standing", "failed"),
+        ("standing", "reverted"),
+        ("standing", "\x1b[2Japplied"),
+        ("worker", "east\x1b[2J"),
+        ("code", 256),
+    ],
+)
+def test_a_result_that_no_worker_can_have_given_is_refused(name: str, value: object) -> None:
+    assert read_result(GOOD.to_json()) == GOOD
+    with pytest.raises(WrongShape):
+        read_result({**GOOD.to_json(), name: value})
 
 
 def test_queues_are_named_for_networks_and_workers() -> None:

@@ -99,14 +99,17 @@ def test_a_webhook_that_is_down_never_blocks(tmp_path: Path) -> None:
     assert [each.text for each in outcome.notes] == ["notify: the webhook cannot be reached"]
 
 
-def test_a_required_webhook_that_is_down_stops(tmp_path: Path) -> None:
+def test_a_play_waits_where_a_required_webhook_is_down(tmp_path: Path) -> None:
     stage = Stage(
         tmp_path, steps('{do: notify, url: "https://hooks.invalid/", required: true}', "do: apply"), 1
     )
     crew = Scripted(reached=False)
     outcome = stage.play(crew)
-    assert (outcome.standing, outcome.exit_code) == (Standing.STOPPED, 1)
+    assert (outcome.standing, outcome.exit_code) == (Standing.PAUSED, 4)
     assert crew.did == ["notify 0/steps/0"]
+    again = Scripted()
+    assert stage.play(again, resume=True).standing is Standing.DONE
+    assert again.did[0] == "notify 0/steps/0"
 
 
 def test_finally_is_done_where_the_play_failed(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ class PortalFleet:
     _last: str = field(default="", init=False)
     _token: str | None = field(default="", init=False)
     _read_at: float = field(default=0.0, init=False)
+    _began_at: float = field(default=0.0, init=False)
     _failure: TargetError | None = field(default=None, init=False)
     _failures: int = field(default=0, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
@@ -138,6 +139,7 @@ class PortalFleet:
                 self._read_alone()
                 return
         self._read_at = self.clock()
+        self._began_at = self._began_at if self._pages else self._read_at
         sites = page["results"].items()
         for each in sites:
             self._keep_site(each)
@@ -162,7 +164,7 @@ class PortalFleet:
         if kept is not None:
             fresh = now - kept.at <= FRESH_SECONDS
             return Listed(json.loads(zlib.decompress(kept.packed))) if fresh else None
-        if self._vacant is None or now - self._read_at > FRESH_SECONDS:
+        if self._vacant is None or now - self._began_at > FRESH_SECONDS:
             return None
         lease = self._vacant.get(account)
         return Listed(None, lease.value if lease is not None else None)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from ivn_provision.errors import StateError
+from ivn_provision.errors import IvnError, StateError
 from ivn_provision.plan.plan import SitePlan
 from ivn_provision.run.audit.gather import Gathered, broken, gathered, state_of
 from ivn_provision.run.audit.history import History
@@ -122,7 +122,10 @@ class _Looking:
         site = self.load(ref)
         checked = check_site(site, self.opener, self.observer)
         if self.caused is not None and checked.plan is not None:
-            checked = replace(checked, plan=self.caused(site, checked.plan))
+            try:
+                checked = replace(checked, plan=self.caused(site, checked.plan))
+            except IvnError as error:  # the base has errors: what was read is told all the same
+                checked = replace(checked, errors={**checked.errors, "base": error})
         return gathered(site, checked)
 
 

@@ -94,7 +94,7 @@ def _finding(
         id=finding_id(address.site, FindingKind.DRIFT, what, about),
         kind=FindingKind.DRIFT,
         what=what,
-        level=Level.NOTE if _cause(fields) is Cause.NOT_APPLIED else _level(results),
+        level=Level.NOTE if cause_of(fields) is Cause.NOT_APPLIED else _level(results),
         title=f"{_named(address)} {_WORDS[action]}",
         address=str(address),
         action=action.value,
@@ -104,11 +104,11 @@ def _finding(
         remedy=_remedy(results),
         refs=tuple(dict.fromkeys(ref for each in results for ref in each.refs)),
         place=declared.place(address, field),
-        cause=_cause(fields),
+        cause=cause_of(fields),
     )
 
 
-def _cause(fields: Sequence[FieldChange]) -> Cause:
+def cause_of(fields: Sequence[FieldChange | FieldDiff]) -> Cause:
     """Of the whole: what all its fields have, both where they differ, unknown where one is."""
     causes = {each.cause for each in fields}
     if not causes or Cause.UNKNOWN in causes:

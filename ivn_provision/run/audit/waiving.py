@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import date
 from fnmatch import fnmatchcase, translate
 
+from ivn_provision.run.audit.drifting import cause_of
 from ivn_provision.run.audit.names import part_id
-from ivn_provision.run.audit.record import FieldDiff, Finding, FindingKind, Waived
+from ivn_provision.run.audit.record import Cause, FieldDiff, Finding, FindingKind, Level, Waived
 from ivn_provision.spec.waivers import Waiver
 
 TARGETS = frozenset({"nvr", "portal", "camera", "check"})
@@ -52,10 +53,10 @@ class Waiving:
             return
         for waiver, fields in parts.items():
             if waiver is None:
-                yield self._with(replace(finding, fields=fields or finding.fields), whole)
+                yield self._with(_part(finding, fields), whole)
             else:
                 names = tuple(each.name for each in fields)
-                part = replace(finding, id=part_id(finding.id, names), fields=fields)
+                part = replace(_part(finding, fields), id=part_id(finding.id, names))
                 yield self._with(part, waiver)
 
     def _with(self, finding: Finding, waiver: Waiver | None) -> Finding:
@@ -65,6 +66,15 @@ class Waiving:
         expired = not waiver.holds_on(self._today)
         waived = Waived(waiver.reason, waiver.owner, waiver.until.isoformat(), expired=expired)
         return replace(finding, waiver=waived)
+
+
+def _part(finding: Finding, fields: tuple[FieldDiff, ...]) -> Finding:
+    """The finding of some of its fields: what caused these, and how bad that is."""
+    if not fields:
+        return finding
+    cause = cause_of(fields)
+    level = Level.NOTE if cause is Cause.NOT_APPLIED else finding.level
+    return replace(finding, fields=fields, cause=cause, level=level)
 
 
 def _parts(finding: Finding, waivers: Sequence[Waiver]) -> dict[Waiver | None, tuple[FieldDiff, ...]]:

@@ -90,7 +90,7 @@ def _end(run: str, site: Site, job: SiteJob, hands: Hands) -> SiteResult | None:
     standing = standing_of(records, site.name)
     if standing == _NOT_BEGUN:
         return None
-    if standing in _DONE:
+    if standing in {*_DONE, "reverted"}:
         return _as_recorded(run, site, records)
     outcome = _resumed(run, site, job, hands)
     standing = standing_of(read_run(hands.state, run), site.name)
@@ -119,6 +119,8 @@ def _as_recorded(run: str, site: Site, records: tuple[Record, ...]) -> SiteResul
     """The end of an attempt whose worker was killed before it could say so."""
     last = next(each for each in reversed(records) if each.site == site.name and each.event == "site_end")
     standing, error = str(last.data.get("standing")), str(last.data.get("error") or "")
+    if standing == "reverted":
+        return _reverted(run, site)
     if not error:
         return SiteResult(site.name, standing, run=run)
     step = f"look with `ivn-provision runbook {site.name}`"

@@ -80,8 +80,9 @@ def _inside(fleet: str, root: Path, changed: Collection[Parts]) -> _Inside:
     above = _parts(os.path.join(fleet, FLEET_FILE), root)[:-1]
     inside = [parts[len(above) :] for parts in changed if parts[: len(above)] == above]
     named = [(parts[0], default_name(parts[1])) for parts in inside if len(parts) == 2]
+    linked = any(os.path.islink(os.path.join(fleet, each)) for each in (GROUPS, LAYOUTS, ATTESTATIONS))
     return _Inside(
-        all=(FLEET_FILE,) in inside or any(folder == LAYOUTS for folder, _ in named),
+        all=linked or (FLEET_FILE,) in inside or any(folder == LAYOUTS for folder, _ in named),
         groups=frozenset(name for folder, name in named if folder == GROUPS),
         attested=frozenset(name for folder, name in named if folder == ATTESTATIONS),
     )

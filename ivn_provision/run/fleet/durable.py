@@ -143,7 +143,12 @@ def _result(site: str, status: WorkflowStatus) -> SiteResult | str:
     try:
         if status.status == "SUCCESS":
             moved = Node(status.output).find("moved")
-            return moved.text() if moved is not None else read_result(status.output)
+            if moved is not None:
+                return moved.text()
+            result = read_result(status.output)
+            if result.site != site:
+                raise WrongShape("/site", "is another site than the one that was handed over")
+            return result
     except WrongShape as error:
         return failed(
             site, StateError(f"what a worker says of {site} is not understood: {error}", where=site)

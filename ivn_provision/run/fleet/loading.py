@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from ivn_provision.diagnostics import Diagnostic
-from ivn_provision.errors import SpecError
+from ivn_provision.errors import SpecError, UsageProblem
 from ivn_provision.run.fleet.refs import SiteRef
 from ivn_provision.run.fleet.selection import Selector, is_glob, named, select
 from ivn_provision.spec.build import default_name
@@ -57,22 +57,30 @@ class FleetFiles:
             return refs
         heads = [self.head(ref) for ref in refs]
         groups = {name for root in {ref.root for ref in refs} for name in group_files(root)}
-        known = select([head for head in heads if head is not None], selectors, groups)
+        try:
+            known = select([head for head in heads if head is not None], selectors, groups)
+        except UsageProblem:
+            if None not in heads:
+                raise
+            known = ()  # those of which it is not known may be the ones that are meant
         by_path = {ref.path: ref for ref in known}
         unknown = (ref for ref, head in zip(refs, heads, strict=True) if head is None)
         by_path.update((ref.path, ref) for ref in unknown)
         return tuple(by_path[ref.path] for ref in refs if ref.path in by_path)
 
     def head(self, ref: SiteRef) -> SiteRef | None:
-        """The reference with groups, labels and network; None if the file's text cannot be read."""
+        """The reference with groups, labels and network; None where they cannot be known: the file or one of its
+        levels cannot be read, or says them in a wrong way."""
         content = read_bytes(ref.path)
         if isinstance(content, Diagnostic):
             return None
         with self._lock:
             merged, _ = merge_site(ref.path, content, self._level(ref.root))
-        if merged is None:
+        if merged is None or not merged.complete:
             return None
         root = _map(merged.root)
+        if not (_is_list(root.get("groups")) and _are_texts(root.get("labels"))):
+            return None
         nodes = _map(root.get("labels")).items()
         labels = {key: node.value for key, node in nodes if isinstance(node.value, str)}
         network = root["network"].value if "network" in root else ""
@@ -127,6 +135,16 @@ class FleetFiles:
         if root not in self._levels:
             self._levels[root] = Levels(root)
         return self._levels[root]
+
+
+def _is_list(node: Node | None) -> bool:
+    return node is None or isinstance(node.value, list)
+
+
+def _are_texts(node: Node | None) -> bool:
+    if node is None:
+        return True
+    return isinstance(node.value, dict) and all(isinstance(each.value, str) for each in node.value.values())
 
 
 def _map(node: Node | None) -> dict[str, Node]:

@@ -132,6 +132,7 @@ def _check_known(term: Term, refs: Sequence[SiteRef], groups: Collection[str]) -
                 f"--sites {term.text!r}: no site has a label {term.key}",
                 next_step=f"{did_you_mean(term.key, sorted(labels))}Labels stand under `labels` of a site, group or fleet file.",
             )
+        _check_value(term, {ref.labels[term.key] for ref in refs if term.key in ref.labels})
         return
     known = {
         "site": {ref.name for ref in refs},
@@ -144,4 +145,13 @@ def _check_known(term: Term, refs: Sequence[SiteRef], groups: Collection[str]) -
         raise UsageProblem(
             f"--sites {term.text!r}: no {what} called so",
             next_step=did_you_mean(term.glob, sorted(names)).strip() or _HOW,
+        )
+
+
+def _check_value(term: Term, values: Collection[str]) -> None:
+    """`state!=onbording` would select those that it is to leave out."""
+    if term.negated and not any(fnmatchcase(value, term.glob) for value in values):
+        raise UsageProblem(
+            f"--sites {term.text!r}: no site has {term.key}={term.glob}",
+            next_step=did_you_mean(term.glob, sorted(values)).strip() or _HOW,
         )

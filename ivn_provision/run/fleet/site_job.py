@@ -23,6 +23,9 @@ SITE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FAILURE = re.compile("rollback|stop")
+_STANDING = re.compile("applied|unchanged|pending|reverted|refused|failed|stopped|unfinished")
+_GOOD = frozenset({"applied", "unchanged", "pending"})
+_LINE = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f-\x9f]*")
 _DAY = 86400
 
 
@@ -120,9 +123,15 @@ def _read_options(node: Node) -> ApplyOptions:
 def read_result(data: object) -> SiteResult:
     """Raises WrongShape."""
     node = Node(data)
-    names = ("site", "standing", "summary", "where", "next_step", "run", "worker")
-    texts: Mapping[str, str] = {name: node[name].text() for name in names}
-    return SiteResult(code=node["code"].integer(0, 255), **texts)
+    names = ("summary", "where", "next_step", "run", "worker")
+    texts: Mapping[str, str] = {name: node[name].text(_LINE, "a line of text") for name in names}
+    standing = node["standing"].text(_STANDING, "how a run ends on a site")
+    code = node["code"].integer(0, 255)
+    if not code and standing not in _GOOD:
+        node["code"].wrong(f"says that all is well, but the site is {standing}")
+    return SiteResult(
+        site=node["site"].text(SITE, "the name of a site"), standing=standing, code=code, **texts
+    )
 
 
 def _texts(node: Node) -> tuple[str, ...]:

@@ -56,10 +56,13 @@ class Applying:
 
     def _run(self, task: Task, step: Step, sites: list[Site]) -> None:
         kept: set[str] = set()
+        earlier = self._written_before(task)
 
         def ended(outcome: SiteOutcome) -> None:
             result = result_of(outcome)
             if result is not None:
+                if result.applied and not (result.changed or result.failed) and outcome.site in earlier:
+                    result = replace(result, changed=True, run=earlier[outcome.site])
                 kept.add(outcome.site)
                 task.keep(result)
 
@@ -97,6 +100,18 @@ class Applying:
                 task.keep(Result(ref.name, failed=True, text=error.summary))
         return found
 
+    def _written_before(self, task: Task) -> dict[str, str]:
+        """Sites on which an earlier run of this apply had begun to write when it was killed, and that run: where
+        nothing is left to be done, it was that one that changed them."""
+        found: dict[str, str] = {}
+        for run in task.before:
+            try:
+                past = past_of(self.guards.state, run)
+            except StateError:
+                continue
+            found |= {each.site: run for each in past.sites if _has_written(each)}
+        return found
+
     def _known(self, task: Task) -> dict[str, Result]:
         """What earlier runs of this very apply ended before they were killed. The rest is applied anew, which ends
         first what was left over (`left_over.settle`)."""
@@ -112,7 +127,14 @@ class Applying:
         return found
 
 
+def _has_written(past: PastSite) -> bool:
+    return past.standing == "unfinished" and any(each.event == "intent" for each in past.events)
+
+
 def _past_result(past: PastSite, run: str) -> Result | None:
+    end = next((each for each in reversed(past.events) if each.event == "site_end"), None)
+    if end is not None and end.data.get("stopped") is True:
+        return None  # a person stopped it, and it went back: it is applied anew
     if past.standing == "applied":
         return Result(
             past.site, changed=True, applied=True, needs_person=bool(past.error), run=run, text=past.error

@@ -209,7 +209,11 @@ class Play:
         self.tell(self._wave_now, step.title)
         problem = self._done(at, step, self.outcome())
         if problem is not None and step.required:
-            raise problem
+            raise PersonNeeded(
+                f"{step.title}: {problem.summary}",
+                where=f"wave {self._wave_now}",
+                next_step=f"when it can be told: ivn-provision play --resume {self.memory.play}",
+            ) from problem
 
     def _done(self, at: str, step: Step, outcome: PlayOutcome) -> IvnError | None:
         """A notify or report. What it could not do is noted."""

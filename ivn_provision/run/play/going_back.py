@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ivn_provision.errors import Interrupted, IvnError, PersonNeeded
 from ivn_provision.plan.limits import KINDS
-from ivn_provision.plan.select import chooser
+from ivn_provision.plan.select import chooser, unmatched
 from ivn_provision.run.engine import apply_sites
 from ivn_provision.run.events import Observer
 from ivn_provision.run.guards import Guards
@@ -27,7 +27,8 @@ _NO_LIMIT = dict.fromkeys(KINDS, 10**9)
 class GoingBack:
     """`runs` of a site are those by which the play has changed it. `revision` is "" for the state before them.
 
-    Of a play that applies only `targets` only these go back. `failed`: it goes back because the play failed, not because a step says so. `whole`: what was changed as a whole goes
+    Of a play that applies only `targets` only these go back; a glob that names nothing on a site was meant for others.
+    `failed`: it goes back because the play failed, not because a step says so. `whole`: what was changed as a whole goes
     back as a whole, after what a person has to put back.
     """
 
@@ -57,9 +58,10 @@ class GoingBack:
         opener = self.opener()
         way = way_to(goal, site, opener, self.observer, self.guards.state)
         opener.desired = way.desired
-        guards = replace(
-            self.guards, command=f"rollback {goal.asked}", raised=_NO_LIMIT, targets=self.targets
-        )
+        here = tuple(each for each in self.targets if unmatched([way.plan], [each]) is None)
+        if self.targets and not here:  # none at all would mean everything
+            return self._stuck(site, f"nothing of it is named by {', '.join(self.targets)}")
+        guards = replace(self.guards, command=f"rollback {goal.asked}", raised=_NO_LIMIT, targets=here)
         attest = as_a_whole if self.whole else None
         (outcome,) = apply_sites([way.site], opener, self.observer, attest=attest, guards=guards)
         error = outcome.error
