@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 _RESERVED_CHARACTERS = frozenset('<>:"/|?*')
@@ -39,6 +40,7 @@ class WindowsTree:
         return place
 
 
+@lru_cache(maxsize=4096)
 def split_path(path: str) -> tuple[str, ...]:
     """Drive letter and parts: `c:\\a\\b` -> ("C", "a", "b")."""
     drive, colon, rest = path[:1], path[1:2], path[2:]
