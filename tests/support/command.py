@@ -38,7 +38,7 @@ def ivn(*arguments: str, cwd: Path, env: dict[str, str] | None = None, timeout: 
 
 
 def ivn_here(*arguments: str, cwd: Path) -> Ran:
-    """The same in this process, which is much quicker. Nobody sits at its terminal."""
+    """The same in this process, which is much quicker. Nobody sits at its terminal, and an exception fails the test."""
     out, err, given = io.StringIO(), io.StringIO(), (sys.argv, sys.stdin)
     code: object = None
     with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

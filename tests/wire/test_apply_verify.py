@@ -14,7 +14,7 @@ from ivn_provision.run.outcomes import SiteOutcome
 from ivn_provision.run.resuming import Way, as_the_run, resume_sites, was_to_verify
 from ivn_provision.run.verifying import Verifying
 from ivn_provision.run.watching import Time
-from tests.support.command import ivn
+from tests.support.command import ivn_here
 from tests.support.world import Events, World, utc_now
 
 SITE = "lab-0001"
@@ -115,7 +115,7 @@ def test_a_resumed_run_is_tested_too(applied: World) -> None:
 def test_at_the_command_line(applied: World) -> None:
     applied.attest_all(SITE)
     other_name(applied)
-    ran = ivn("apply", SITE, "--auto-approve", "--verify", cwd=applied.folder.parent)
+    ran = ivn_here("apply", SITE, "--auto-approve", "--verify", cwd=applied.folder.parent)
     assert ran.code == 0, ran.out + ran.err
     assert "one mail after" in ran.out
     assert "Accepted: 1 pin fired, 2 not fired" in ran.out

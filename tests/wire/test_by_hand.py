@@ -19,7 +19,7 @@ from ivn_provision.plan.plan import SitePlan, Standing
 from ivn_provision.run.attestation_files import attestation_file, record
 from ivn_provision.run.engine import plan_sites
 from tests.support.attested import everything
-from tests.support.command import Ran, ivn
+from tests.support.command import Ran, ivn_here
 from tests.support.world import Events, World, own_addresses
 
 SITE = "lab-0001"
@@ -76,7 +76,7 @@ def fire(world: World) -> None:
 def form_of(world: World, **filled: str) -> Path:
     """The form that `runbook` writes, with the same words in every entry."""
     path = at(world) / "form.yml"
-    made = ivn("runbook", SITE, "--form", "form.yml", cwd=at(world))
+    made = ivn_here("runbook", SITE, "--form", "form.yml", cwd=at(world))
     assert made.code == 0, made.err
     text = path.read_text("utf-8")
     for key, value in filled.items():
@@ -90,7 +90,7 @@ def today() -> str:
 
 
 def attest(world: World, *more: str) -> Ran:
-    return ivn("apply", SITE, "--auto-approve", "--attest", "form.yml", *more, cwd=at(world))
+    return ivn_here("apply", SITE, "--auto-approve", "--attest", "form.yml", *more, cwd=at(world))
 
 
 # Observing
@@ -126,7 +126,7 @@ def test_another_password_on_the_recorder_is_drift(applied: World) -> None:
     applied.lab.tamper(SITE, "user", "ivnview", {"password": "changed-by-hand"})
     site = applied.site(SITE)
     record(attestation_file(site.path, SITE), SITE, everything(site))
-    drift = ivn("drift", SITE, cwd=at(applied))
+    drift = ivn_here("drift", SITE, cwd=at(applied))
     assert drift.code == 2
     assert f"{USER} must be done by hand" in drift.out
     assert "! password = (sensitive value)" in drift.out
@@ -153,25 +153,25 @@ def test_a_recorder_of_an_unknown_version_is_a_persons_until_attested(tmp_path: 
         plan = plan_of(world)
         kinds = {each.address.kind for each in plan.open}
         assert {"user", "camera", "hardware_event", "generic_event", "alarm", "mail_message"} <= kinds
-        book = ivn("runbook", SITE, cwd=tmp_path)
+        book = ivn_here("runbook", SITE, cwd=tmp_path)
         assert "right-click `Alarm Definitions` > `Create New`" in book.out
         assert "[ ] 6. Save again." in book.out
         assert "milestone-xp-p" in book.out, "what the portal generated is known now"
         form_of(world, by="J. Doe", when=today())
         taken = attest(world)
         assert taken.code == 0, taken.err
-        assert ivn("drift", SITE, cwd=tmp_path).code == 0
+        assert ivn_here("drift", SITE, cwd=tmp_path).code == 0
 
 
 # Attesting
 
 
 def test_the_way_of_a_form(applied: World) -> None:
-    drift = ivn("drift", SITE, cwd=at(applied))
+    drift = ivn_here("drift", SITE, cwd=at(applied))
     assert drift.code == 4
     assert f"! {MAIL} password = (sensitive value)  (never attested)" in drift.out
     assert "1 field to be confirmed by hand" in drift.out
-    book = ivn("runbook", SITE, cwd=at(applied))
+    book = ivn_here("runbook", SITE, cwd=at(applied))
     assert "[ ] Password: the secret file:" in book.out
     assert "Advanced Configuration > Notifications > Email" in book.out
     form_of(applied, by="J. Doe", when=today(), how="test mail sent (R-46)")
@@ -182,7 +182,7 @@ def test_the_way_of_a_form(applied: World) -> None:
     (entry,) = kept["attestations"]
     assert (entry["address"], entry["by"], entry["how"]) == (MAIL, "J. Doe", "test mail sent (R-46)")
     assert entry["run"]
-    clean = ivn("drift", SITE, cwd=at(applied))
+    clean = ivn_here("drift", SITE, cwd=at(applied))
     assert clean.code == 0
     assert "attested: by J. Doe on" in clean.out
     again = attest(applied)
@@ -196,7 +196,7 @@ def test_a_blank_form_and_one_for_another_site_are_usage_errors(applied: World) 
     assert (attest(applied).code, "nothing is filled in" in attest(applied).err) == (64, True)
     path.write_text(path.read_text("utf-8").replace(SITE, "lab-0002"), "utf-8")
     assert "not one of the sites" in attest(applied).err
-    exists = ivn("runbook", SITE, "--form", "form.yml", cwd=at(applied))
+    exists = ivn_here("runbook", SITE, "--form", "form.yml", cwd=at(applied))
     assert (exists.code, "is there already" in exists.err) == (64, True)
 
 
@@ -220,11 +220,11 @@ def test_an_attestation_expires_and_is_told_apart(applied: World) -> None:
     site = applied.site(SITE)
     old = everything(site, moment=datetime.now(UTC) - timedelta(days=91))
     record(attestation_file(site.path, SITE), SITE, old)
-    drift = ivn("drift", SITE, cwd=at(applied))
+    drift = ivn_here("drift", SITE, cwd=at(applied))
     assert drift.code == 4
     assert "(attestation expired: by A. Tester on" in drift.out
     applied.edit(SITE, "site: lab-0001\n", "site: lab-0001\nattestation_days: 100\n")
-    assert ivn("drift", SITE, cwd=at(applied)).code == 0
+    assert ivn_here("drift", SITE, cwd=at(applied)).code == 0
 
 
 def test_another_declared_value_is_not_attested(applied: World) -> None:
@@ -232,7 +232,7 @@ def test_another_declared_value_is_not_attested(applied: World) -> None:
     assert not plan_of(applied).open
     (at(applied) / "lab" / "secrets" / "new-smtp").write_text("another", "utf-8")
     applied.edit(SITE, "lab-0001-smtp", "new-smtp")
-    drift = ivn("drift", SITE, "--format", "json", cwd=at(applied))
+    drift = ivn_here("drift", SITE, "--format", "json", cwd=at(applied))
     assert drift.code == 4
     data = json.loads(drift.out)
     (site,) = data["ivn"]["sites"]
@@ -241,15 +241,15 @@ def test_another_declared_value_is_not_attested(applied: World) -> None:
     assert mail["declared_at"]["path"].endswith("lab-0001.yml")
     assert data["ivn"]["summary"]["open"] == 1
     assert data["complete"] is False
-    planned = ivn("plan", SITE, "--detailed-exitcode", "--out", "plan.json", cwd=at(applied))
+    planned = ivn_here("plan", SITE, "--detailed-exitcode", "--out", "plan.json", cwd=at(applied))
     assert planned.code == 2
-    assert ivn("show", "plan.json", cwd=at(applied)).out.startswith(planned.out)
+    assert ivn_here("show", "plan.json", cwd=at(applied)).out.startswith(planned.out)
 
 
 def test_broken_attestations_are_an_error_with_their_place(applied: World) -> None:
     path = applied.attest_all(SITE)
     path.write_text(path.read_text("utf-8").replace("by:", "bye:", 1), "utf-8")
-    drift = ivn("drift", SITE, cwd=at(applied))
+    drift = ivn_here("drift", SITE, cwd=at(applied))
     assert drift.code == 1
     assert "error[ATT001]: unknown key `bye`" in drift.err
     assert f"sites/attestations/{SITE}.yml:" in drift.err
@@ -257,8 +257,8 @@ def test_broken_attestations_are_an_error_with_their_place(applied: World) -> No
 
 def test_the_folder_of_attestations_holds_no_sites(applied: World) -> None:
     applied.attest_all(SITE)
-    assert ivn("validate", "sites", cwd=at(applied)).code == 0
-    assert ivn("drift", cwd=at(applied)).code == 0
+    assert ivn_here("validate", "sites", cwd=at(applied)).code == 0
+    assert ivn_here("drift", cwd=at(applied)).code == 0
 
 
 def test_a_person_at_a_terminal_is_asked(applied: World) -> None:

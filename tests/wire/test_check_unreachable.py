@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.support.command import ivn
+from tests.support.command import ivn_here
 from tests.support.world import World
 
 SITE = "lab-0001"
@@ -13,7 +13,7 @@ SITE = "lab-0001"
 def test_a_recorder_that_does_not_answer(world: World) -> None:
     assert world.apply(SITE)[0].error is None
     world.lab.fault(SITE, "reset")
-    ran = ivn("check", SITE, "--format", "json", "--deadline", "5", cwd=world.folder.parent)
+    ran = ivn_here("check", SITE, "--format", "json", "--deadline", "5", cwd=world.folder.parent)
     assert ran.code == 1, ran.out
     assert "error:" in ran.err
     states = {(each["check"], each["state"]) for each in json.loads(ran.out)["checks"]}
@@ -26,7 +26,7 @@ def test_a_recorder_that_does_not_answer(world: World) -> None:
 def test_a_portal_that_does_not_answer(world: World) -> None:
     assert world.apply(SITE)[0].error is None
     world.lab.fault("portal", "http_500")
-    ran = ivn("check", SITE, "--format", "json", "--deadline", "5", cwd=world.folder.parent)
+    ran = ivn_here("check", SITE, "--format", "json", "--deadline", "5", cwd=world.folder.parent)
     assert ran.code == 1, ran.out
     states = {(each["check"], each["state"]) for each in json.loads(ran.out)["checks"]}
     assert ("portal-pins", "inconclusive") in states

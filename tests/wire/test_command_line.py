@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Ran, ivn
+from tests.support.command import Ran, ivn, ivn_here
 from tests.support.world import World
 
 SITE = "lab-0001"
@@ -68,8 +68,8 @@ def test_the_whole_way(world: World, at: Path) -> None:
 
 
 def test_drift_and_plan_leave_no_write(world: World, at: Path) -> None:
-    ivn("plan", cwd=at)
-    ivn("drift", cwd=at)
+    ivn_here("plan", cwd=at)
+    ivn_here("drift", cwd=at)
     nvr = world.lab.nvr(SITE).counters
     assert (nvr.file_writes, nvr.service_restarts, world.lab.portal.counters.writes) == (0, 0, 0)
 
@@ -77,19 +77,19 @@ def test_drift_and_plan_leave_no_write(world: World, at: Path) -> None:
 @pytest.mark.parametrize("command", ["plan", "drift"])
 def test_an_unreachable_site_is_an_error_not_clean(world: World, at: Path, command: str) -> None:
     world.edit(SITE, f"port: {world.lab.site(SITE).https_port}", "port: 1")
-    ran = ivn(command, "--deadline", "3", cwd=at)
+    ran = ivn_here(command, "--deadline", "3", cwd=at)
     assert ran.code == 1
     assert "No changes" not in ran.out
     assert "nothing listens on" in ran.err
     assert SITE in ran.err
-    data = json.loads(ivn(command, "--deadline", "3", "--format", "json", cwd=at).out)
+    data = json.loads(ivn_here(command, "--deadline", "3", "--format", "json", cwd=at).out)
     assert data["errored"] is True
     assert list(data["ivn"]["errors"]) == [SITE]
 
 
 def test_a_site_with_errors_is_refused_before_any_connection(world: World, at: Path) -> None:
     world.edit(SITE, "codec: mjpeg", "codek: mjpeg")
-    ran = ivn("apply", SITE, "--auto-approve", cwd=at)
+    ran = ivn_here("apply", SITE, "--auto-approve", cwd=at)
     assert ran.code == 1
     assert "codek" in ran.err
     assert "sites/lab-0001.yml:" in ran.err
@@ -129,19 +129,19 @@ def test_a_bad_plan_file_is_a_clear_error(tmp_path: Path, name: str) -> None:
     content = BAD_PLANS[name]
     if content is not None:
         (tmp_path / "plan.json").write_bytes(content)
-    ran = ivn("show", "plan.json", cwd=tmp_path)
+    ran = ivn_here("show", "plan.json", cwd=tmp_path)
     assert ran.code == 1
     assert ran.err.startswith("error:")
     assert "next:" in ran.err
 
 
 def test_a_plan_that_cannot_be_written_is_said(at: Path) -> None:
-    ran = ivn("plan", "--out", "no/such/folder/plan.json", cwd=at)
+    ran = ivn_here("plan", "--out", "no/such/folder/plan.json", cwd=at)
     assert ran.code == 1
     assert "cannot write no/such/folder/plan.json" in ran.err
 
 
 def test_the_same_site_named_twice_is_planned_once(world: World, at: Path) -> None:
-    ran = ivn("plan", SITE, SITE, "--format", "json", cwd=at)
+    ran = ivn_here("plan", SITE, SITE, "--format", "json", cwd=at)
     assert len(json.loads(ran.out)["ivn"]["sites"]) == 1
     assert world.lab.nvr(SITE).counters.processes == 1

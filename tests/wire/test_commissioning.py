@@ -14,7 +14,7 @@ from lxml import etree
 
 from ivn_provision.report.commissioning_json import digest_of
 from tests.support.browser import CHROMIUM, DRIVER, MISSING, browser, console, requested
-from tests.support.command import ivn
+from tests.support.command import ivn_here
 from tests.support.world import World
 from tests.wire.test_cost_and_secrets import CONFIGURATION, forms, lab_secrets, plant
 
@@ -30,7 +30,7 @@ def reports(world: World) -> Path:
     assert world.apply(SITE)[0].error is None
     folder = world.folder.parent
     files = [part for name in ("c.html", "c.json", "c.xml") for part in ("--report", name)]
-    ran = ivn("verify", SITE, *files, cwd=folder)
+    ran = ivn_here("verify", SITE, *files, cwd=folder)
     assert ran.code == 0, ran.out + ran.err
     return folder
 
@@ -93,7 +93,7 @@ def test_what_is_wrong_with_the_call_is_said_before_anything_is_fired(world: Wor
     assert world.apply(SITE)[0].error is None
     folder = world.folder.parent
     for name, said in (("c.pdf", "not a kind of report"), ("no/c.html", "there is no folder")):
-        ran = ivn("verify", SITE, "--report", name, cwd=folder)
+        ran = ivn_here("verify", SITE, "--report", name, cwd=folder)
         assert ran.code == 64
         assert said in ran.err
     assert world.lab.portal.events(SITE) == []
@@ -103,7 +103,7 @@ def test_a_site_that_fails_gets_its_report_too(world: World) -> None:
     world.edit(SITE, "mail_within_seconds: 30", "mail_within_seconds: 2")
     assert world.apply(SITE)[0].error is None
     world.lab.fault("mail", "translate")
-    ran = ivn("verify", SITE, "--report", "c.html", cwd=world.folder.parent)
+    ran = ivn_here("verify", SITE, "--report", "c.html", cwd=world.folder.parent)
     assert ran.code == 2
     page = (world.folder.parent / "c.html").read_text("utf-8")
     assert "Not accepted" in page
@@ -115,7 +115,7 @@ def test_a_failed_check_and_a_file_that_cannot_be_written(world: World) -> None:
     assert world.apply(SITE)[0].error is None
     world.edit(SITE, "max_clients: 10", "max_clients: 9")
     folder = world.folder.parent
-    ran = ivn("verify", SITE, "--report", f"{'x' * 300}.html", "--report", "c.json", cwd=folder)
+    ran = ivn_here("verify", SITE, "--report", f"{'x' * 300}.html", "--report", "c.json", cwd=folder)
     assert ran.code == 1
     assert "The alarms arrive" in ran.out
     assert "cannot write" in ran.err
@@ -123,7 +123,7 @@ def test_a_failed_check_and_a_file_that_cannot_be_written(world: World) -> None:
     assert evidence["verdict"] == "not accepted"
     failed = [each for each in evidence["deviations"] if each["state"] == "fail"]
     assert [each["check"] for each in failed] == ["server-access"]
-    assert ivn("verify", SITE, "--report", "c.xml", cwd=folder).code == 2
+    assert ivn_here("verify", SITE, "--report", "c.xml", cwd=folder).code == 2
     suites = etree.fromstring((folder / "c.xml").read_bytes())
     assert [each.get("failures") for each in suites] == ["1", "0"]
 
@@ -131,7 +131,7 @@ def test_a_failed_check_and_a_file_that_cannot_be_written(world: World) -> None:
 def test_a_portal_without_a_window_gets_a_report_too(world: World) -> None:
     assert world.apply(SITE)[0].error is None
     world.lab.fault("portal", "test-session-refused")
-    ran = ivn("verify", SITE, "--report", "c.html", cwd=world.folder.parent)
+    ran = ivn_here("verify", SITE, "--report", "c.html", cwd=world.folder.parent)
     assert ran.code == 1
     page = (world.folder.parent / "c.html").read_text("utf-8")
     assert "No pin was fired" in page

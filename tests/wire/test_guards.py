@@ -15,7 +15,7 @@ from ivn_provision.lab.sites import generated_sites
 from ivn_provision.run.engine import apply_sites
 from ivn_provision.run.events import Event, Step
 from ivn_provision.run.journal import read_run
-from tests.support.command import ivn
+from tests.support.command import ivn_here
 from tests.support.world import Events, World, own_addresses
 
 SITE = "lab-0001"
@@ -115,15 +115,15 @@ def test_a_run_may_not_touch_more_sites_than_the_fleet_allows(tmp_path: Path) ->
             world.attest_all(each.key)
         with (tmp_path / "sites" / "fleet.yml").open("a", encoding="utf-8") as fleet:
             fleet.write("limits: {sites: 2}\n")
-        ran = ivn("apply", "--auto-approve", cwd=tmp_path)
+        ran = ivn_here("apply", "--auto-approve", cwd=tmp_path)
         assert ran.code == 1
         assert "3 sites that one run touches, the limit is 2" in ran.err
         assert "--allow sites=3" in ran.err
         assert lab.portal.counters.writes == 0
-        ran = ivn("apply", "--auto-approve", "--allow", "sites=2", cwd=tmp_path)
+        ran = ivn_here("apply", "--auto-approve", "--allow", "sites=2", cwd=tmp_path)
         assert ran.code == 1
         assert "--allow sites=2 is another number" in ran.err
-        ran = ivn("apply", "--auto-approve", "--allow", "sites=3", cwd=tmp_path)
+        ran = ivn_here("apply", "--auto-approve", "--allow", "sites=3", cwd=tmp_path)
         assert ran.code == 0, ran.err
 
 

@@ -20,7 +20,7 @@ from ivn_provision.lab.lab import Lab
 from ivn_provision.lab.sites import generated_sites, with_store_b
 from ivn_provision.run.engine import SiteOutcome, apply_sites, plan_sites
 from ivn_provision.run.targets import Opener
-from tests.support.command import Ran, ivn
+from tests.support.command import Ran, ivn_here
 from tests.support.world import Events, World, own_addresses
 
 SITE = "lab-0001"
@@ -37,7 +37,7 @@ class Unknown:
 
     def learn(self, kind: str, *more: str) -> Ran:
         where = ("--technician", "lab", "--lab-dir", str(self.at / "lab"))
-        return ivn("learn", SITE, kind, *where, *more, cwd=self.at)
+        return ivn_here("learn", SITE, kind, *where, *more, cwd=self.at)
 
     def opener(self, *, file_edits: bool = True) -> Opener:
         found = self.world.opener()
@@ -84,7 +84,7 @@ def test_all_kinds_are_learned_and_then_the_recorder_works(unknown: Unknown) -> 
         assert f"Learned of {kind}: " in ran.out
         assert "REVIEW BEFORE YOU COMMIT" in ran.out
     assert nvr.counters.file_writes == 0, "learning never writes"
-    shown = ivn("capabilities", SITE, cwd=unknown.at)
+    shown = ivn_here("capabilities", SITE, cwd=unknown.at)
     assert shown.code == 0, shown.err
     assert "learned" in shown.out
     for number, label in ((10, "Lobby"), (11, "Dock")):
@@ -170,7 +170,7 @@ def test_what_stands_in_the_way_is_said(unknown: Unknown) -> None:
     assert "close it there" in busy.err
     unknown.world.lab.gui(SITE, "close")
     # The end of a person's input is the same as Ctrl-C.
-    broken = ivn("learn", SITE, "generic_event", cwd=unknown.at)
+    broken = ivn_here("learn", SITE, "generic_event", cwd=unknown.at)
     assert broken.code == 130
     assert "[1/9] Save without a change" in broken.out
     unknown.world.edit(SITE, "xprotect-professional-2014", "xprotect-enterprise-2014")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Ran, ivn
+from tests.support.command import Ran, ivn_here
 from tests.support.crash import SITE, killed_after
 from tests.support.crash_child import Point
 from tests.support.world import World
@@ -26,7 +26,7 @@ class Life:
     commands: set[str] = field(default_factory=set)
 
     def run(self, *arguments: str, code: int = 0) -> Ran:
-        ran = ivn(*arguments, cwd=self.at)
+        ran = ivn_here(*arguments, cwd=self.at)
         assert ran.code == code, f"{arguments}: {ran.code}\n{ran.out}{ran.err}"
         self.said += [ran.out, ran.err]
         self.commands.add(arguments[0])
@@ -80,7 +80,7 @@ def changed_password(world: World, life: Life) -> None:
     path.write_text(NEW_PASSWORD, "utf-8")
     (life.at / "attestations" / f"{SITE}.yml").unlink(missing_ok=True)
     world.attest_all(SITE)
-    ran = ivn("apply", SITE, "--auto-approve", cwd=life.at)
+    ran = ivn_here("apply", SITE, "--auto-approve", cwd=life.at)
     life.said += [ran.out, ran.err]
     assert any("password" in each for each in life.said)
 
@@ -88,13 +88,13 @@ def changed_password(world: World, life: Life) -> None:
 def broken_and_killed(world: World, life: Life) -> None:
     world.edit(SITE, "label: Front Door", "label: Side Door")
     world.lab.fault(SITE, "service-start-fails-once")
-    ran = ivn("apply", SITE, "--auto-approve", cwd=life.at)
+    ran = ivn_here("apply", SITE, "--auto-approve", cwd=life.at)
     assert ran.code != 0
     life.said += [ran.out, ran.err]
     run = "29991231T235959Z-deadbeef"
     killed_after(world, Point(1, "done nvr"), run)
     life.run("status", SITE, code=2)
-    ran = ivn("resume", run, "--revert", cwd=life.at)
+    ran = ivn_here("resume", run, "--revert", cwd=life.at)
     life.said += [ran.out, ran.err]
     life.commands.add("resume")
 
@@ -109,7 +109,7 @@ def looked_at(life: Life) -> None:
             ("rollback", SITE, "--to", "last^", "--dry-run", "--format", form),
             ("drift", SITE, "--format", form),
         ):
-            ran = ivn(*arguments, cwd=life.at)
+            ran = ivn_here(*arguments, cwd=life.at)
             life.said += [ran.out, ran.err]
             life.commands.add(arguments[0])
             assert SITE in ran.out

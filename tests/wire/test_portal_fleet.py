@@ -14,7 +14,7 @@ from ivn_provision.errors import DeadlineExceeded, IvnError
 from ivn_provision.plan.plan import SitePlan
 from ivn_provision.run.outcomes import SiteOutcome
 from ivn_provision.run.targets import Opener
-from tests.support.command import ivn
+from tests.support.command import ivn_here
 from tests.support.world import World, started
 from tests.wire.portal_client import authorised
 
@@ -95,7 +95,7 @@ def test_the_list_says_what_a_request_for_each_site_says(fleet: World) -> None:
 
 def test_the_command_reads_the_list_too(fleet: World) -> None:
     before = Counter(fleet.lab.portal.counters.requests_by_route)
-    ran = ivn("drift", "--fleet", "sites", cwd=fleet.folder.parent)
+    ran = ivn_here("drift", "--fleet", "sites", cwd=fleet.folder.parent)
     assert ran.code == 2, ran.err
     assert Counter(fleet.lab.portal.counters.requests_by_route) - before == {TOKEN: 1, LIST: 1}
 

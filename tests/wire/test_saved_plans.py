@@ -11,7 +11,7 @@ import pytest
 
 from ivn_provision.errors import StalePlan
 from ivn_provision.run.saved_plan import SavedPlan, load_plan, save_plan
-from tests.support.command import Ran, ivn
+from tests.support.command import Ran, ivn_here
 from tests.support.world import World
 
 SITE = "lab-0001"
@@ -25,13 +25,13 @@ def at(world: World) -> Path:
 
 
 def planned(at: Path, *options: str) -> Ran:
-    ran = ivn("plan", SITE, "-o", "plan.json", *options, cwd=at)
+    ran = ivn_here("plan", SITE, "-o", "plan.json", *options, cwd=at)
     assert ran.code == 0, ran.err
     return ran
 
 
 def applied(at: Path, file: str = "plan.json") -> Ran:
-    return ivn("apply", file, "--auto-approve", cwd=at)
+    return ivn_here("apply", file, "--auto-approve", cwd=at)
 
 
 def writes(world: World) -> tuple[int, int, int]:
@@ -43,7 +43,7 @@ def test_what_was_looked_at_is_made_once(world: World, at: Path) -> None:
     report = planned(at)
     assert "`ivn-provision apply plan.json` makes exactly these changes, once, until " in report.out
     assert stat.S_IMODE((at / "plan.json").stat().st_mode) == 0o600
-    fresh = ivn("show", "plan.json", cwd=at)
+    fresh = ivn_here("show", "plan.json", cwd=at)
     assert (fresh.code, fresh.err) == (0, "")
     done = applied(at)
     assert done.code == 0, done.err
@@ -53,7 +53,7 @@ def test_what_was_looked_at_is_made_once(world: World, at: Path) -> None:
     assert again.code == 1
     assert "was applied already: a plan is used once" in again.err
     assert writes(world) == after
-    used = ivn("show", "plan.json", cwd=at)
+    used = ivn_here("show", "plan.json", cwd=at)
     assert used.code == 0
     assert used.out == fresh.out
     assert "warning: it was applied already" in used.err
@@ -72,13 +72,13 @@ def refuse(world: World, at: Path, *words: str, file: str = "plan.json") -> None
 def test_a_plan_of_another_folder_is_foreign(world: World, at: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    shown = ivn("show", "../plan.json", cwd=elsewhere) if planned(at).code == 0 else None
+    shown = ivn_here("show", "../plan.json", cwd=elsewhere) if planned(at).code == 0 else None
     assert shown is not None
     assert "there is no key in .ivn here" in shown.err
     assert not (elsewhere / ".ivn").exists(), "looking at a plan makes nothing"
-    ivn("plan", SITE, "--fleet", str(world.folder), "-o", "plan.json", cwd=elsewhere)
+    ivn_here("plan", SITE, "--fleet", str(world.folder), "-o", "plan.json", cwd=elsewhere)
     refuse(world, at, "was made under another key", file="elsewhere/plan.json")
-    other = ivn("show", "elsewhere/plan.json", cwd=at)
+    other = ivn_here("show", "elsewhere/plan.json", cwd=at)
     assert other.code == 0
     assert "warning: plan plan-" in other.err
     assert "was made under another key" in other.err
@@ -89,7 +89,7 @@ def test_an_edited_plan_is_refused_and_still_shown(world: World, at: Path) -> No
     text = (at / "plan.json").read_text(encoding="utf-8")
     (at / "plan.json").write_text(text.replace('"10 ', '"99 '), encoding="utf-8")
     refuse(world, at, "was edited after it was written")
-    shown = ivn("show", "plan.json", "--format", "json", cwd=at)
+    shown = ivn_here("show", "plan.json", "--format", "json", cwd=at)
     assert shown.code == 0
     assert json.loads(shown.out)["ivn"]["saved"]["id"].startswith("plan-")
     assert "was edited after it was written" in shown.err
@@ -100,7 +100,7 @@ def test_an_old_plan_is_shown_and_not_applied(world: World, at: Path) -> None:
     document = json.loads((at / "plan.json").read_text(encoding="utf-8"))
     del document["ivn"]["saved"], document["ivn"]["seal"]
     (at / "plan.json").write_text(json.dumps(document), encoding="utf-8")
-    shown = ivn("show", "plan.json", cwd=at)
+    shown = ivn_here("show", "plan.json", cwd=at)
     assert (shown.code, shown.err) == (0, "")
     refuse(world, at, "was only printed")
 
@@ -175,14 +175,14 @@ def test_a_part_of_a_plan_is_made_alone(world: World, at: Path) -> None:
     assert json.loads((at / "plan.json").read_text(encoding="utf-8"))["complete"] is False
     assert applied(at).code == 0
     assert world.lab.portal.counters.writes <= 2, "the lease, and nothing else"
-    left = ivn("plan", SITE, "--format", "json", cwd=at)
+    left = ivn_here("plan", SITE, "--format", "json", cwd=at)
     changes = [each["address"] for each in json.loads(left.out)["resource_changes"]]
     assert f"{SITE}/nvr/camera/10" not in changes
     assert f"{SITE}/nvr/camera/11" in changes
 
 
 def test_a_glob_that_names_nothing_is_usage(at: Path) -> None:
-    ran = ivn("plan", SITE, "--target", "nvr/camara/10", cwd=at)
+    ran = ivn_here("plan", SITE, "--target", "nvr/camara/10", cwd=at)
     assert ran.code == 64
     assert "no address matches nvr/camara/10" in ran.err
     assert "lab-0001/nvr/camera/10" in ran.err
@@ -197,7 +197,7 @@ def test_validity_is_kept(at: Path) -> None:
 
 def test_no_secret_is_in_a_saved_plan(world: World, at: Path) -> None:
     report = planned(at)
-    shown = ivn("show", "plan.json", cwd=at)
+    shown = ivn_here("show", "plan.json", cwd=at)
     done = applied(at)
     texts = [each.out + each.err for each in (report, shown, done)]
     texts.append((at / "plan.json").read_text(encoding="utf-8"))

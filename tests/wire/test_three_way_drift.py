@@ -9,7 +9,7 @@ import pytest
 from dulwich import porcelain
 from dulwich.repo import Repo
 
-from tests.support.command import Ran, ivn
+from tests.support.command import Ran, ivn_here
 from tests.support.world import World
 
 SITE = "lab-0001"
@@ -24,7 +24,7 @@ def at(world: World) -> Path:
     root = world.folder.parent
     porcelain.init(str(root)).close()
     commit(world)
-    assert ivn("apply", SITE, "--auto-approve", cwd=root).code == 0
+    assert ivn_here("apply", SITE, "--auto-approve", cwd=root).code == 0
     return root
 
 
@@ -43,7 +43,7 @@ def edit(world: World, old: str, new: str) -> None:
 
 
 def drift(at: Path, *options: str) -> Ran:
-    return ivn("drift", SITE, *options, cwd=at)
+    return ivn_here("drift", SITE, *options, cwd=at)
 
 
 def test_what_is_not_applied_yet_is_no_drift(world: World, at: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_wrong_base_is_one_error(at: Path) -> None:
 
 def test_without_a_known_apply_everything_counts(world: World, at: Path) -> None:
     edit(world, *GATE)
-    assert ivn("apply", SITE, "--auto-approve", cwd=at).code == 0  # from files that are not committed
+    assert ivn_here("apply", SITE, "--auto-approve", cwd=at).code == 0  # from files that are not committed
     edit(world, GATE[1], "label: Gate again")
     ran = drift(at, "--base", "applied")
     assert ran.code == 2
@@ -118,7 +118,7 @@ def test_an_audit_tells_them_apart_too(world: World, at: Path) -> None:
     for tampered, code, state in ((False, 0, "unapplied"), (True, 2, "drift")):
         if tampered:
             world.lab.nvr(SITE).tamper("generic_event", "2 S", {"email": "false"})
-        ran = ivn("audit", "--base", "HEAD", "--format", "json", "--no-history", cwd=at)
+        ran = ivn_here("audit", "--base", "HEAD", "--format", "json", "--no-history", cwd=at)
         assert ran.code == code, ran.out + ran.err
         (site,) = json.loads(ran.out)["sites"]
         assert site["state"] == state
