@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.required import link_required
 from tests.support.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,14 +26,36 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the scripts of an environment that holds nothing but the wheel and what it requires."""
+    """Folder of the scripts of an environment that holds nothing but the wheel and what it requires.
+
+    What it requires is linked from the environment of the tests: no index is asked.
+    """
     folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT, cwd=folder)
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
+    built = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT)
+    run(*pip, *built, cwd=folder)
     (wheel,) = folder.glob("ivn_provision-*.whl")
-    venv.create(folder / "env", with_pip=True)
+    venv.create(folder / "env")
     scripts = folder / "env" / "bin"
-    run(scripts / "python", "-m", "pip", "install", "--quiet", wheel, cwd=folder)
+    run(
+        *pip,
+        "--python",
+        scripts / "python",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        wheel,
+        cwd=folder,
+    )
+    (site_packages,) = folder.glob("env/lib/python*/site-packages")
+    link_required("ivn-provision", site_packages)
     return scripts
+
+
+def test_it_holds_what_the_wheel_requires_and_nothing_else(installed: Path) -> None:
+    code = "import paramiko, winrm, lxml, rich, importlib.util as u; print(*map(u.find_spec, ('pytest', 'starlette')))"
+    assert run(installed / "python", "-c", code, cwd=installed) == "None None\n"
 
 
 @pytest.mark.timeout(300)

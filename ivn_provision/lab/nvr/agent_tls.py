@@ -59,7 +59,7 @@ def entered(line: Line, host: str, roots: str) -> Seen:
 
 def _context() -> ssl.SSLContext:
     # agent.ps1 offers TLS 1.2 at most, as every .NET from 4.5 on can
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the default one would read all roots of this machine
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.maximum_version = ssl.TLSVersion.TLSv1_2
