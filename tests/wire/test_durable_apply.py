@@ -11,8 +11,8 @@ from tests.support.world import started
 
 def test_killed_workers_end_every_site_and_no_write_is_made_twice(tmp_path: Path) -> None:
     """A few kills; `scripts/make-durable-table` does 50 over 40 sites (docs/reference/killed-workers.md)."""
-    with started(tmp_path, count=4) as world:
-        fleet = KilledFleet(world, tuple(f"lab-{number:04}" for number in range(1, 5)))
+    with started(tmp_path, count=2) as world:
+        fleet = KilledFleet(world, tuple(f"lab-{number:04}" for number in range(1, 3)))
         fleet.begin()
         killer = Killer(
             tmp_path, {"east-1": "east", "west-1": "west"}, budget=3, longest=0.4, seed=7, event="intent"

@@ -527,7 +527,7 @@ def test_schemathesis_finds_nothing(client: httpx.Client, lab: Lab, tmp_path: Pa
         "--seed",
         "7",
         "--max-examples",
-        "8",
+        "3",
     ]
     command += ["-H", f"Authorization: {client.headers['authorization']}", "--no-color"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=110, cwd=tmp_path, check=False)
