@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ivn_provision.run.journal import read_run, runs_of
-from tests.support.command import ivn
+from tests.support.command import ivn_here
 from tests.support.world import World
 
 SITE = "lab-0001"
@@ -82,7 +82,7 @@ def test_the_first_stops_where_asked(slow: World) -> None:
     run = runs_of(slow.state)[0]
     assert run.sites == {SITE: "stopped"}
     slow.lab.set_latency(0)
-    done = ivn("resume", run.run, cwd=slow.folder.parent)
+    done = ivn_here("resume", run.run, cwd=slow.folder.parent)
     assert done.code == 0, done.err
     assert runs_of(slow.state)[0].sites == {SITE: "applied"}
 
@@ -97,6 +97,6 @@ def test_the_second_stops_at_once(slow: World) -> None:
     run = runs_of(slow.state)[0]
     assert run.sites == {SITE: "unfinished"}
     slow.lab.set_latency(0)
-    done = ivn("resume", run.run, cwd=slow.folder.parent)
+    done = ivn_here("resume", run.run, cwd=slow.folder.parent)
     assert done.code == 0, done.err
     assert read_run(slow.state, run.run)[-1].data["standing"] in {"applied", "reverted"}
