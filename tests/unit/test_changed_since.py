@@ -93,6 +93,19 @@ def test_a_change_concerns_these_sites(
     assert changed(root, "HEAD~1" if expected else "HEAD") == (expected, ())
 
 
+@pytest.mark.parametrize("name", ["groups", "layouts", "attestations"])
+def test_what_is_a_link_may_have_changed(root: Path, name: str) -> None:
+    """The text behind a link is nothing that the repository's history of this folder tells."""
+    elsewhere = root / "shared"
+    elsewhere.mkdir()
+    if (root / "sites" / name).is_dir():
+        shutil.copytree(root / "sites" / name, elsewhere / name)
+        shutil.rmtree(root / "sites" / name)
+    (elsewhere / name).mkdir(exist_ok=True)
+    (root / "sites" / name).symlink_to(elsewhere / name)
+    assert changed(root)[0] == ALL
+
+
 def test_a_removed_site_is_named_apart(root: Path) -> None:
     (root / "sites" / "old.yml").unlink()
     assert changed(root) == ([], ("old",))

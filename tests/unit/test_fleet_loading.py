@@ -51,6 +51,19 @@ def test_a_site_that_cannot_be_judged_is_always_chosen(folder: Path) -> None:
     assert chosen(folder, "site:two") == ["broken", "two"]
 
 
+def test_a_site_of_a_broken_group_is_always_chosen(folder: Path) -> None:
+    """Its labels are not known, whatever its own file says."""
+    (folder / "groups" / "east.yml").write_text("labels: {region: east\n", "utf-8")
+    assert chosen(folder, "region=west") == ["broken", "one", "two", "wrong"]
+    assert chosen(folder, "region=nowhere*") == ["broken", "one"]
+
+
+@pytest.mark.parametrize("text", ["labels: {region: 7}", "labels: [east]", "groups: east"])
+def test_labels_that_are_written_wrong_are_not_known(folder: Path, text: str) -> None:
+    (folder / "two.yml").write_text(f"site: two\n{text}\n", "utf-8")
+    assert chosen(folder, "region=east") == ["broken", "one", "two"]
+
+
 def test_names_are_chosen_without_reading_any_file(folder: Path) -> None:
     assert chosen(folder, names=("t*",)) == ["two"]
     assert chosen(folder, names=("two", "one")) == ["one", "two"]

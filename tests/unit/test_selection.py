@@ -72,6 +72,8 @@ def test_a_selector_means_these_sites(selectors: Sequence[str], expected: list[s
         ("!maintenanse", "no site, group or label is called so"),
         ("regoin=east", "no site has a label regoin"),
         ("!regoin=east", "no site has a label regoin"),
+        ("region!=esat", "no site has region=esat"),
+        ("!region=esat", "no site has region=esat"),
         ("network:nowhere", "no network is called so"),
         ("region=north", "no site is selected by region=north"),
         ("empty-group", "no site is selected by empty-group"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
-from ivn_provision.run.audit.record import Finding
+from ivn_provision.run.audit.record import Cause, FieldDiff, Finding, Level
 from ivn_provision.run.audit.waiving import Waiving
 from ivn_provision.spec.waivers import Waiver
 from tests.support.made_audits import TODAY, drift, failed_check, open_field, waiver
@@ -134,3 +135,23 @@ def test_an_expired_one_that_matches_is_used() -> None:
     waiving = Waiving([waiver("a/*", TODAY - timedelta(days=1))], TODAY)
     waiving.applied("a", [drift()])
     assert waiving.unused({"a"}, set(), whole=True) == ()
+
+
+def test_the_rest_of_a_finding_has_the_cause_of_its_own_fields() -> None:
+    """What is left after a change by hand was waived may be nothing but what is not applied yet: no drift."""
+    fields = (
+        FieldDiff("name", "x", "y", Cause.BY_HAND),
+        FieldDiff("fps", "8", "10", Cause.NOT_APPLIED),
+    )
+    whole = replace(drift(), fields=fields, cause=Cause.BOTH, level=Level.ERROR)
+    rest, waived = sorted(judged(whole, waiver("a/*", field="name")), key=lambda each: each.excused)
+    assert ([each.name for each in rest.fields], rest.cause, rest.level) == (
+        ["fps"],
+        Cause.NOT_APPLIED,
+        Level.NOTE,
+    )
+    assert ([each.name for each in waived.fields], waived.cause, waived.level) == (
+        ["name"],
+        Cause.BY_HAND,
+        Level.ERROR,
+    )
