@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import signal
 import socket
 import time
@@ -34,7 +36,11 @@ if TYPE_CHECKING:
 )
 @fleet_option
 @database_option
-@click.option("--name", metavar="NAME", help="Of this worker; it must stay the same.  [default: the host's]")
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="Of this worker; it must stay the same.  [default: of the host and this folder]",
+)
 @click.option(
     "--at-once",
     type=click.IntRange(1, 64),
@@ -55,7 +61,7 @@ def command(
     stop = Event()
     hands = _hands(folder, stop.is_set)
     networks = tuple(dict.fromkeys(queues)) or ("default",)
-    worker = Worker(name or socket.gethostname(), networks, database(database_url), hands, at_once)
+    worker = Worker(name or _own_name(), networks, database(database_url), hands, at_once)
     before = {number: signal.signal(number, _stopper(stop)) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         work_until(worker, lambda: _wait(stop))
@@ -64,13 +70,17 @@ def command(
             signal.signal(number, handler)
 
 
+def _own_name() -> str:
+    """The same whenever a worker is started again here; another one for another folder, whose journals are others."""
+    here = hashlib.sha256(os.fsencode(os.path.realpath("."))).hexdigest()[:8]
+    return f"{socket.gethostname()}-{here}"
+
+
 def _stopper(stop: Event) -> Callable[[int, object], None]:
     """The first signal ends the worker well, the second at once: it is as if it was killed."""
 
     def handle(number: int, _: object) -> None:
         if stop.is_set():
-            import os
-
             os._exit(128 + number)
         stop.set()
 
