@@ -73,7 +73,7 @@ def command(
 def _own_name() -> str:
     """The same whenever a worker is started again here; another one for another folder, whose journals are others."""
     here = hashlib.sha256(os.fsencode(os.path.realpath("."))).hexdigest()[:8]
-    return f"{socket.gethostname()}-{here}"
+    return f"{socket.gethostname()[:50]}-{here}"
 
 
 def _stopper(stop: Event) -> Callable[[int, object], None]:
