@@ -178,7 +178,7 @@ def _show_check(read: ReadPlaybook, waves: Waves, files: FleetFiles, options: _O
 def _play(read: ReadPlaybook, waves: Waves, files: FleetFiles, memory: Memory, options: _Options) -> int:
     from ivn_provision.cli.guarding import guards_of, owner
     from ivn_provision.cli.interrupts import interrupts
-    from ivn_provision.cli.progress import progress
+    from ivn_provision.cli.progress import PlainLines, progress
     from ivn_provision.report.play_text import play_document, render_play
     from ivn_provision.run.fleet.runners import Threads
     from ivn_provision.run.play.crew import SiteCrew
@@ -212,7 +212,8 @@ def _play(read: ReadPlaybook, waves: Waves, files: FleetFiles, memory: Memory, o
         )
         outcome = Play(
             read, waves, memory, crew, clock, _silent if stream else _teller(len(waves)),
-            or_closed(stop.stopping, stream), owner() if options.approve else "", observer.notify,
+            or_closed(stop.stopping, stream), owner() if options.approve else "",
+            (lambda _: None) if isinstance(observer, PlainLines) else observer.notify,
         ).go()  # fmt: skip
         if stream is not None:
             if outcome.error is not None:
