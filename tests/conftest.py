@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     sys.dont_write_bytecode = False
     if not hasattr(config, "workerinput"):
-        for each in ("ivn_provision", "tests"):
+        for each in ("ivn_provision", "tests/support"):
             compileall.compile_dir(ROOT / each, quiet=2)
 
 

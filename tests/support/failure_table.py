@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ class Row:
     shown: tuple[Shown, ...] = field(default=())
 
 
+@cache
 def rows() -> tuple[Row, ...]:
     """All rows in order. Raises ValueError where one is missing, twice there, or not whole."""
     files = sorted(CASES.glob("*.yml"))
