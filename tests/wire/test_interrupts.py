@@ -25,7 +25,7 @@ def slow(world: World) -> World:
     world.attest_all(SITE)
     assert world.apply(SITE)[0].error is None
     world.edit(SITE, "label: Main Entrance", "label: Front Door")
-    world.lab.set_latency(0.2)
+    world.lab.set_latency(0.1)
     return world
 
 
