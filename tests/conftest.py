@@ -41,16 +41,21 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 SLOW_FIRST = (
-    "test_crash_records.py",
-    "test_crash_faults.py",
-    "test_crash_alone.py",
+    "test_acceptance_faults.py",
+    "test_acceptance_crash.py",
     "test_agent_cases.py",
-    "test_wheel.py",
-    "test_rollback.py",
-    "test_interrupts.py",
+    "test_failure_table_verify.py",
+    "test_acceptance.py",
+    "test_acceptance_budget.py",
+    "test_agent_run.py",
+    "test_crash_records.py",
+    "test_crash_alone.py",
+    "test_crash_faults.py",
     "test_failure_table.py",
     "test_failure_table_rest.py",
-    "test_failure_table_verify.py",
+    "test_interrupts.py",
+    "test_durable_queues.py",
+    "test_durable_apply.py",
 )
 """Files that take long: on several cores they must not be the last that one core works on alone."""
 
