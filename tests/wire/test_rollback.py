@@ -14,7 +14,7 @@ from ivn_provision.drivers.xprotect_e.xml_document import parse
 from ivn_provision.run.journal import read_run, runs_of
 from ivn_provision.run.past import past_of
 from ivn_provision.run.story import story_of
-from tests.support.command import Ran, ivn
+from tests.support.command import Ran, ivn, ivn_here, next_second
 from tests.support.world import World
 
 SITE = "lab-0001"
@@ -34,14 +34,16 @@ def at(world: World) -> Path:
 def applied(at: Path, *options: str) -> str:
     """Apply the site file; the id of the run."""
     before = {path.name for path in (at / ".ivn" / "runs").glob("*")}
-    ran = ivn("apply", SITE, "--auto-approve", *options, cwd=at)
+    next_second()
+    ran = ivn_here("apply", SITE, "--auto-approve", *options, cwd=at)
     assert ran.code == 0, ran.out + ran.err
     (run,) = {path.name for path in (at / ".ivn" / "runs").glob("*")} - before
     return run
 
 
 def rollback(at: Path, *options: str, write: bool = True) -> Ran:
-    return ivn("rollback", SITE, *options, "--auto-approve" if write else "--dry-run", cwd=at)
+    next_second()
+    return ivn_here("rollback", SITE, *options, "--auto-approve" if write else "--dry-run", cwd=at)
 
 
 def writes(world: World) -> tuple[int, int, int]:

@@ -9,7 +9,7 @@ import pytest
 from dulwich import porcelain
 from dulwich.repo import Repo
 
-from tests.support.command import Ran, ivn_here
+from tests.support.command import Ran, ivn_here, next_second
 from tests.support.world import World
 
 SITE = "lab-0001"
@@ -106,6 +106,7 @@ def test_a_wrong_base_is_one_error(at: Path) -> None:
 
 def test_without_a_known_apply_everything_counts(world: World, at: Path) -> None:
     edit(world, *GATE)
+    next_second()
     assert ivn_here("apply", SITE, "--auto-approve", cwd=at).code == 0  # from files that are not committed
     edit(world, GATE[1], "label: Gate again")
     ran = drift(at, "--base", "applied")
