@@ -29,6 +29,8 @@ def plays(tmp_path: Path) -> Iterator[Plays]:
     """Two sites, and the playbooks that ship beside them."""
     shutil.copytree(ROOT / "playbooks", tmp_path / "playbooks")
     with started(tmp_path, count=len(SITES)) as world:
+        for site in SITES:
+            world.edit(site, "mail_within_seconds: 30", "mail_within_seconds: 5")
         yield Plays(world)
 
 

@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
@@ -179,8 +180,8 @@ def test_a_broken_line_opens_no_second_window_and_is_asked_again(portal: PortalT
     route = "POST /sites/{site_key}/test-sessions"
     before = counters[route]
     world.lab.fault("portal", "http_503")
-    with pytest.raises(ProtocolFault):
-        portal.open_window("r-broken", in_half_an_hour(), "broken")
+    with closing(world.opener(3.0).testing(world.site(SITE))) as hasty, pytest.raises(ProtocolFault):
+        hasty.open_window("r-broken", in_half_an_hour(), "broken")
     world.lab.fault("portal", "http_503", on=False)
     assert counters[route] == before
     until = in_half_an_hour()
