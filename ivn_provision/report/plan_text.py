@@ -11,7 +11,7 @@ from ivn_provision.plan.plan import Action, Cause, Change, FieldChange, SitePlan
 from ivn_provision.plan.values_json import is_sensitive, is_unknown
 from ivn_provision.report.paint import Paint, safe
 from ivn_provision.secret import MASK
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 
 UNKNOWN = "(known after apply)"
 SIGNS = {

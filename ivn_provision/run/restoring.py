@@ -13,7 +13,8 @@ from ivn_provision.model.windows import ANY
 from ivn_provision.plan.plan import Action, Change, SitePlan
 from ivn_provision.run.snapshots import KeyedHash, Snapshot, keyed
 from ivn_provision.run.state import StateFolder
-from ivn_provision.spec.site import Computed, Site
+from ivn_provision.spec.site import Site
+from ivn_provision.spec.values import Computed
 
 _OBSERVED = frozenset({"windows", "listening_port"})
 """Kinds of which a reading is a measurement, not a setting."""

@@ -10,7 +10,7 @@ from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.resource import Address, Unset, Value
 from ivn_provision.plan.plan import Action, Change, Standing
 from ivn_provision.secret import Fingerprint, Secret, SecretRef
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.result import Found, State, passed, skipped, unknown
 

@@ -16,7 +16,8 @@ from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.live import Capabilities
 from ivn_provision.model.resource import UNSET, Address
 from ivn_provision.plan.plan import Action, Change, FieldChange, SitePlan, Standing, Unverified
-from ivn_provision.spec.site import Computed, Site
+from ivn_provision.spec.site import Site
+from ivn_provision.spec.values import Computed
 from ivn_provision.verify.checks import CHECKS
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.registry import Check, run
