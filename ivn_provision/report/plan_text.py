@@ -86,9 +86,10 @@ def _objects(number: int) -> str:
 
 def _site(plan: SitePlan, paint: Paint, *, drift: bool) -> Iterator[str]:
     yield paint(safe(plan.site), "bold")
+    width = max((7, *(len(facts.target) for facts in plan.facts)))
     for facts in plan.facts:
         what = " ".join(part for part in (facts.product, facts.version) if part)
-        yield f"  {safe(facts.target):<7} {safe(what)} at {safe(facts.endpoint)}"
+        yield f"  {safe(facts.target):<{width}} {safe(what)} at {safe(facts.endpoint)}"
         yield from (paint(f"          {safe(note)}", "dim") for note in facts.notes)
     yield from (paint(f"  note: {safe(note)}", "yellow") for note in plan.notes)
     yield ""
