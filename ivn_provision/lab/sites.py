@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from ivn_provision.errors import LabError
+from ivn_provision.lab.camera.profile import profile
 from ivn_provision.lab.scenario import LabCamera, LabSite
 
 MAX_SITES = 10_000
@@ -48,6 +49,15 @@ def with_store_b(sites: Iterable[LabSite], keys: Collection[str] | None = None) 
     return tuple(
         replace(site, store="b", version=STORE_B_VERSION) if keys is None or site.key in keys else site
         for site in found
+    )
+
+
+def with_axis(sites: Iterable[LabSite], name: str) -> tuple[LabSite, ...]:
+    """The sites, each with a first camera that the lab plays itself over VAPIX. Raises LabError for no such profile."""
+    model = profile(name).product
+    return tuple(
+        replace(site, cameras=(replace(site.cameras[0], axis=name, model=model), *site.cameras[1:]))
+        for site in sites
     )
 
 
