@@ -93,6 +93,18 @@ class RecordingData(TypedDict, total=False):
     post_buffer_seconds: int
 
 
+class OnvifConnectData(TypedDict):
+    host: str
+    port: NotRequired[int]
+    tls: NotRequired[TlsData]
+    username: str
+    password: SecretRef
+
+
+class OnvifData(TypedDict):
+    connect: OnvifConnectData
+
+
 class CameraData(TypedDict):
     number: int
     label: str
@@ -101,6 +113,7 @@ class CameraData(TypedDict):
     video: NotRequired[VideoData]
     recording: NotRequired[RecordingData]
     axis: NotRequired[object]
+    onvif: NotRequired[OnvifData]
 
 
 class HardwareEventData(TypedDict):

@@ -171,6 +171,18 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class Onvif:
+    """How a camera of any make is looked at over ONVIF: `check` and `audit` read it, nothing writes."""
+
+    host: str
+    port: int
+    tls: Tls
+    username: str
+    password: SecretRef
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Camera:
     """`axis` is true where the site also manages the camera itself (a later driver)."""
 
@@ -182,6 +194,7 @@ class Camera:
     recording: Recording
     axis: bool
     pointer: str
+    onvif: Onvif | None = None
 
     @property
     def name(self) -> str:
