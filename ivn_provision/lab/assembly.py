@@ -16,6 +16,7 @@ from ivn_provision.lab.mail.sink import Account, MailSink
 from ivn_provision.lab.nvr.machine import Nvr
 from ivn_provision.lab.nvr.recordings import ALWAYS_SECONDS
 from ivn_provision.lab.nvr.store import Edit
+from ivn_provision.lab.onvif.devices import OnvifDevices, with_onvif_ports
 from ivn_provision.lab.passwords import PORTAL_CLIENT, Passwords, with_passwords
 from ivn_provision.lab.portal import hands
 from ivn_provision.lab.portal.front import check_fault
@@ -48,7 +49,7 @@ class Assembly:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory, self.ports, self.clock = directory, ports, clock
         self.passwords = Passwords(directory / "secrets")
-        self.sites = with_passwords(_with_ports(sites, ports), self.passwords)
+        self.sites = with_passwords(with_onvif_ports(_with_ports(sites, ports)), self.passwords)
         _check(self.sites, ports)
         hosts = {ports.portal_host, _MAIL_HOST, *(site.host for site in self.sites)}
         self.tls: LabTls = prepare_tls(directory, hosts, clock)
@@ -62,6 +63,7 @@ class Assembly:
         self.mail = MailSink(accounts, context, self.portal.receive, clock)
         served = self.sites if ports.recorders else ()
         self.nvrs = {site.key: _nvr(site, directory, context, clock) for site in served}
+        self.onvif = OnvifDevices(served, self.passwords, (self.tls.certificate, self.tls.key), clock)
         roots = self.tls.ca_file.read_text(encoding="ascii")
         for nvr in self.nvrs.values():
             nvr.windows.system.trusted_roots = roots
@@ -82,11 +84,13 @@ class Assembly:
         await self.portal.start(portal, (self.tls.certificate, self.tls.key))
         for nvr in self.nvrs.values():
             await nvr.start()
+        await self.onvif.start()
 
     async def stop(self) -> None:
         """Stop all parts, whatever was started."""
         for nvr in self.nvrs.values():
             await nvr.stop()
+        await self.onvif.stop()
         await self.mail.stop()
         await self.portal.stop()
 
@@ -108,6 +112,8 @@ class Assembly:
         """A person changes something on the recorder, or (`site`, `device`, `pin`) in the portal. Raises LabError."""
         if kind in hands.KINDS:
             hands.tamper(self.portal.core, site, kind, key, fields)
+        elif kind == "onvif":
+            self.onvif.device(site, key).tamper(fields)
         else:
             self.nvr(site).tamper(kind, key, fields)
 
@@ -119,12 +125,15 @@ class Assembly:
             self.nvr(site).remove(kind, key)
 
     def fault(self, place: str, name: str, *, on: bool) -> None:
-        """Switch a fault of `portal`, of the mail server (`mail`) or of a site's recorder. Raises LabError."""
+        """Switch a fault of `portal`, of the mail server (`mail`), of a site's recorder, or of a camera that speaks
+        ONVIF (`SITE/ADDRESS`). Raises LabError."""
         if place == "portal":
             check_fault(name)
             (self.portal.faults.add if on else self.portal.faults.discard)(name)
         elif place == "mail":
             self.mail.fault(name, on=on)
+        elif name.startswith("onvif-"):
+            self.onvif.device(*place.partition("/")[::2]).fault(name, on=on)
         else:
             self.nvr(place).fault(name, on=on)
 

@@ -8,7 +8,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class LabCamera:
-    """A device that a technician has added to the recorder: still under the name the wizard gave it."""
+    """A device that a technician has added to the recorder: still under the name the wizard gave it.
+
+    With `onvif` it also speaks ONVIF, at the recorder's address; port 0 takes a free one.
+    """
 
     address: str
     mac: str
@@ -16,6 +19,8 @@ class LabCamera:
     name: str = "Camera 1"
     inputs: int = 1
     channels: int = 1
+    onvif: Literal["", "http", "https"] = ""
+    onvif_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

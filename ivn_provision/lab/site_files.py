@@ -101,6 +101,15 @@ _CAMERA = """\
     video: {{codec: mjpeg, resolution: 1280x800, fps: 8}}
     recording: {{mode: always}}
 """
+_ONVIF = """\
+    onvif:
+      connect:
+        host: {host}
+        port: {port}
+        tls: {tls}
+        username: onvif
+        password: !secret "file:{secrets}/{key}-onvif"
+"""
 _LABELS = ("Main Entrance", "Gate", "Loading Dock", "Office")
 
 
@@ -139,18 +148,22 @@ def _site_text(site: LabSite, ends: Endpoints, common: dict[str, str]) -> str:
         mail_host=ends.mail_host,
         mail_port=ends.mail_port,
         mail_username=site.mail_username or site.key,
-        cameras="".join(_camera_texts(site)),
+        cameras="".join(_camera_texts(site, common)),
         **common,
     )
 
 
-def _camera_texts(site: LabSite) -> Iterable[str]:
+def _camera_texts(site: LabSite, common: dict[str, str]) -> Iterable[str]:
     for index, camera in enumerate(site.cameras):
         mac = ":".join(camera.mac[at : at + 2] for at in range(0, 12, 2))
         label = _LABELS[index % len(_LABELS)] + (
             f" {index // len(_LABELS) + 1}" if index >= len(_LABELS) else ""
         )
         yield _CAMERA.format(number=10 + index, label=label, address=camera.address, mac=mac)
+        if camera.onvif:
+            tls = f'{{ca: "{common["ca_file"]}"}}' if camera.onvif == "https" else '"off"'
+            secrets, port = common["secrets"], camera.onvif_port
+            yield _ONVIF.format(host=site.host, port=port, tls=tls, secrets=secrets, key=site.key)
 
 
 def _relative(path: Path, directory: Path) -> str:
