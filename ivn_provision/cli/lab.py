@@ -54,6 +54,7 @@ def command() -> None:
     help="How the recorders keep their settings; no shipped layout describes b.",
 )
 @click.option("--store-b", "store_b", multiple=True, metavar="SITE", help="Store b for this site only.")
+@click.option("--onvif", is_flag=True, help="All cameras speak ONVIF too.")
 @click.option("--portal-port", type=click.IntRange(0, 65535), default=8443, hidden=True)
 @click.option("--mail-port", type=click.IntRange(0, 65535), default=2525, hidden=True)
 @click.option("--free-ports", is_flag=True, hidden=True)
@@ -65,6 +66,7 @@ def up(  # noqa: PLR0917 - click calls it by keyword
     latency: int,
     store: str,
     store_b: tuple[str, ...],
+    onvif: bool,
     portal_port: int,
     mail_port: int,
     free_ports: bool,
@@ -82,6 +84,7 @@ def up(  # noqa: PLR0917 - click calls it by keyword
         free_ports=free_ports,
         all_store_b=store == "b",
         store_b=store_b,
+        onvif=onvif,
     )
     lab_control.refuse_if_running(wish.directory)
     if detach:
@@ -126,8 +129,8 @@ def tamper(site: str, kind: str, key: str, fields: tuple[str, ...], directory: P
     """Change something as a person would, behind the tool's back.
 
     KIND is one of the recorder's (camera, hardware_event, generic_event, mail_message, mail_server, alarm,
-    server_access, services, user), of its Windows (windows_service, firewall_rule, clock, time_source, disk)
-    or of the portal's (site, device, pin). A wrong FIELD is answered with those that there are.
+    server_access, services, user), of its Windows (windows_service, firewall_rule, clock, time_source, disk),
+    of its cameras over ONVIF (onvif) or of the portal's (site, device, pin). A wrong FIELD is answered with those that there are.
     """
     arguments = {"site": site, "kind": kind, "key": key, "fields": dict(lab_gui.fields_of(fields))}
     lab_control.call(directory, "tamper", arguments)
@@ -167,18 +170,18 @@ def fire(site: str, source: str, what: tuple[str, ...], edge: str, directory: Pa
 
 
 @command.command()
-@click.argument("place", metavar="SITE|portal|mail")
+@click.argument("place", metavar="SITE|SITE/CAMERA|portal|mail")
 @click.argument("name")
 @click.option("--off", is_flag=True, help="Switch the fault off again.")
 @_directory
 def fault(place: str, name: str, off: bool, directory: Path) -> None:
-    """Make a recorder, its wire, the portal or the mail server fail in a given way: see `lab faults`."""
+    """Make a recorder, its wire, a camera, the portal or the mail server fail in a given way: see `lab faults`."""
     lab_control.call(directory, "fault", {"place": place, "name": name, "on": not off})
     click.echo(f"Fault {name} of {place} is {'off' if off else 'on'}.")
 
 
 @command.command()
-@click.argument("place", type=click.Choice(["SITE", "portal", "mail"]), required=False)
+@click.argument("place", type=click.Choice(["SITE", "CAMERA", "portal", "mail"]), required=False)
 def faults(place: str | None) -> None:
     """What `lab fault` can switch on, and the row of the failure table that each fault makes come true."""
     from ivn_provision.cli import lab_faults

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -198,8 +198,17 @@ def _recorders(status: Mapping[str, Any]) -> list[str]:
 def _faults(status: Mapping[str, Any]) -> list[str]:
     shared = [(place, status[place]["faults"]) for place in ("portal", "mail")]
     return [f"  {place}: {', '.join(faults)}" for place, faults in shared if faults] + [
-        f"  {site['key']}: {', '.join(site['faults'])}" for site in status["sites"] if site["faults"]
+        f"  {place}: {', '.join(faults)}"
+        for site in status["sites"]
+        for place, faults in _places(site)
+        if faults
     ]
+
+
+def _places(site: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """A site and its cameras, with their faults."""
+    yield site["key"], site["faults"]
+    yield from ((each["place"], each["faults"]) for each in site["onvif"])
 
 
 def _windows(status: Mapping[str, Any]) -> list[str]:

@@ -85,7 +85,7 @@ ONVIF = (
     Fault("onvif-redirect", "it redirects every request to another host"),
     Fault("onvif-garbled", "every answer ends in its middle"),
     Fault("onvif-dtd", "every answer has a DTD with entities"),
-    Fault("onvif-huge", "every answer has no end"),
+    Fault("onvif-huge", "every answer is 16 MiB long"),
     Fault("onvif-slow", "every answer comes with one byte a second"),
 )
 """Of a camera that speaks ONVIF (`SITE/ADDRESS`)."""

@@ -18,6 +18,7 @@ from ivn_provision.lab.onvif.device import USERNAME, Device
 from ivn_provision.lab.onvif.soap import Fault, envelope, request_of
 
 _MOST = 256 * 1024
+_FLOOD = 16 * 1024 * 1024
 _TYPE = "application/soap+xml; charset=utf-8"
 _PAIR = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,]+))')
 _BOMB = (
@@ -79,8 +80,9 @@ async def _drops(body: bytes) -> AsyncIterator[bytes]:
 
 async def _flood() -> AsyncIterator[bytes]:
     yield envelope("")[:40]
-    while True:
+    for _ in range(_FLOOD // 65536):
         yield b" " * 65536
+        await asyncio.sleep(0)  # nothing else waits once the peer has gone
 
 
 def _md5(text: str) -> str:
