@@ -74,8 +74,10 @@ class Wire:
     async def _trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Compare the fingerprint before anything is asked on a new connection (httpx's extension `trace`)."""
         if self.pin and event == "connection.start_tls.complete":
-            shown = info["return_value"].get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
+            stream = info["return_value"]
+            shown = stream.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
             if not hmac.compare_digest(hashlib.sha256(shown).hexdigest(), self.pin):
+                await stream.aclose()  # nobody else has it yet
                 raise TlsFailed(
                     "the camera shows another certificate than the declared one",
                     endpoint=self.endpoint,
