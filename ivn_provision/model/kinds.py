@@ -1,5 +1,7 @@
 """The kinds of resources: identity, order, and which fields are special.
 
+A kind's `target` is the family of the targets that have it (`model/targets.py`).
+
 The order is a small graph (`after`): NVR users before the portal's device, the device (which generates
 the SMTP account id) before the mail settings, cameras before events before alarms and pins. Deletes
 go the other way round.
@@ -54,6 +56,8 @@ class Kind:
         canonical = self.canonical.get(name)
         return canonical(value) if canonical else value
 
+
+_SMTP_PASSWORD = frozenset({"smtp.password"})
 
 _ALL = (
     Kind("windows_service", "nvr", "Windows service"),
@@ -110,6 +114,13 @@ _ALL = (
         canonical={"body": _without_blank_lines},
     ),
     Kind("pin", "portal", "portal pin", after=("device", "camera", "hardware_event", "generic_event")),
+    Kind("axis_user", "camera", "camera account", write_only=frozenset({"password"}), adopts="key"),
+    Kind("camera_clock", "camera", "camera clock"),
+    Kind("io_port", "camera", "I/O port", canonical={"name": _with_plain_hyphen}),
+    Kind("stream_profile", "camera", "stream profile", adopts="key"),
+    Kind("recipient", "camera", "camera recipient", after=("device",), write_only=_SMTP_PASSWORD),
+    Kind("action_rule", "camera", "action rule", after=("recipient", "io_port"), write_only=_SMTP_PASSWORD),
+    Kind("action_configuration", "camera", "unused action configuration", after=("action_rule",)),
 )
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -12,7 +12,7 @@ from ivn_provision.model.resource import UNSET, Address, Resource, Value
 from ivn_provision.plan.match import match
 from ivn_provision.plan.plan import Action, Change, FieldChange, Foreign, Unverified
 from ivn_provision.secret import Fingerprint, Secret
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ def diff_target(
         else:
             _compare(resource, pair, capabilities, found)
     for extra in matching.rest:
-        _surplus(extra, desired.exclusive, capabilities, found)
+        _surplus(extra, desired, capabilities, found)
     return found
 
 
@@ -179,12 +179,10 @@ def _update(
     )
 
 
-def _surplus(
-    live: Resource, exclusive: frozenset[str], capabilities: Capabilities, found: Differences
-) -> None:
+def _surplus(live: Resource, desired: Desired, capabilities: Capabilities, found: Differences) -> None:
     if not live.owned:
         found.foreign.append(Foreign(live.address, live.title, "does not follow our naming convention"))
-    elif live.kind not in exclusive:
+    elif not desired.is_complete(live.address.target, live.kind):
         if live.kind in _LISTED:
             found.foreign.append(Foreign(live.address, live.title, "not declared"))
     else:
@@ -205,7 +203,19 @@ def _surplus(
         )
 
 
-_LISTED = frozenset({"camera", "user", "hardware_event", "generic_event", "alarm", "pin", "device"})
+_LISTED = frozenset(
+    {
+        "camera",
+        "user",
+        "hardware_event",
+        "generic_event",
+        "alarm",
+        "pin",
+        "device",
+        "recipient",
+        "action_rule",
+    }
+)
 
 
 def same(kind: str, name: str, declared: Value, live: Value) -> bool:

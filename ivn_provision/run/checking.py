@@ -27,7 +27,8 @@ from ivn_provision.run.onvif import ONVIF, cameras_seen
 from ivn_provision.run.planning import Vouched, plan_site
 from ivn_provision.run.side_by_side import guarded, name_place, side_by_side
 from ivn_provision.run.targets import Opener
-from ivn_provision.spec.site import Computed, Site
+from ivn_provision.spec.site import Site
+from ivn_provision.spec.values import Computed
 from ivn_provision.transports.winrm_settings import is_loopback
 from ivn_provision.verify.checks import CHECKS
 from ivn_provision.verify.evidence import Evidence

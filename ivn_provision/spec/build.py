@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 
+from ivn_provision.spec.build_axis import build_axis
 from ivn_provision.spec.build_connect import build_connect
 from ivn_provision.spec.build_onvif import build_onvif
 from ivn_provision.spec.build_portal import build_portal
@@ -117,7 +118,7 @@ def _camera(data: CameraData, index: int, places: Places) -> Camera:
         enabled=data.get("enabled"),
         video=_video(**data["video"]) if "video" in data else _NO_VIDEO,
         recording=_recording(**data["recording"]) if "recording" in data else _NO_RECORDING,
-        axis="axis" in data,
+        axis=build_axis(data["axis"], f"/cameras/{index}/axis", places) if "axis" in data else None,
         pointer=f"/cameras/{index}",
         onvif=build_onvif(data["onvif"], f"/cameras/{index}/onvif", places) if "onvif" in data else None,
     )

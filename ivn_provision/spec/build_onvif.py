@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ivn_provision.spec.build_tls import build_tls
-from ivn_provision.spec.shapes import OnvifData
-from ivn_provision.spec.site import Onvif, Places
+from ivn_provision.spec.onvif import Onvif
+from ivn_provision.spec.shapes_onvif import OnvifData
+from ivn_provision.spec.site import Places
 
 
 def build_onvif(data: OnvifData, pointer: str, places: Places) -> Onvif:

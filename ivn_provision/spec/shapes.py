@@ -5,15 +5,11 @@ from __future__ import annotations
 from typing import Literal, NotRequired, TypedDict
 
 from ivn_provision.secret import SecretRef
-from ivn_provision.spec.site import Computed, ServiceRole, StartMode
-
-
-class TlsFile(TypedDict, total=False):
-    ca: str
-    fingerprint: str
-
-
-TlsData = Literal["verify", "off"] | TlsFile
+from ivn_provision.spec.shapes_axis import AxisData
+from ivn_provision.spec.shapes_onvif import OnvifData
+from ivn_provision.spec.shapes_tls import TlsData
+from ivn_provision.spec.site import ServiceRole, StartMode
+from ivn_provision.spec.values import Computed
 
 
 class CertificateData(TypedDict):
@@ -93,18 +89,6 @@ class RecordingData(TypedDict, total=False):
     post_buffer_seconds: int
 
 
-class OnvifConnectData(TypedDict):
-    host: str
-    port: NotRequired[int]
-    tls: NotRequired[TlsData]
-    username: str
-    password: SecretRef
-
-
-class OnvifData(TypedDict):
-    connect: OnvifConnectData
-
-
 class CameraData(TypedDict):
     number: int
     label: str
@@ -112,7 +96,7 @@ class CameraData(TypedDict):
     enabled: NotRequired[bool]
     video: NotRequired[VideoData]
     recording: NotRequired[RecordingData]
-    axis: NotRequired[object]
+    axis: NotRequired[AxisData]
     onvif: NotRequired[OnvifData]
 
 

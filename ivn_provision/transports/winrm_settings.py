@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from ivn_provision.errors import Refused
 from ivn_provision.secret import Secret
-from ivn_provision.spec.site import ClientCertificate, Connect, Tls
+from ivn_provision.spec.site import ClientCertificate, Connect
+from ivn_provision.spec.values import Tls
 
 ENCRYPTING = frozenset({"ntlm", "kerberos", "credssp"})
 """Kinds of authentication that encrypt the messages themselves, so that plain HTTP will do."""

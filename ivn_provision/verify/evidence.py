@@ -14,6 +14,8 @@ from ivn_provision.drivers.xprotect_e.windows_seen import WindowsSeen
 from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.live import Facts
 from ivn_provision.model.resource import Address, Resource
+from ivn_provision.model.site_targets import targets_of
+from ivn_provision.model.targets import CAMERA, family
 from ivn_provision.plan.plan import Action, Change, SitePlan
 from ivn_provision.spec.site import Site
 
@@ -59,5 +61,19 @@ class Evidence:
 
     def is_unread(self, kind: str) -> bool:
         """Is it unknown whether objects of the kind are there at all?"""
-        facts = self.facts.get(KINDS[kind].target)
-        return facts is None or kind in facts.capabilities.unread
+        facts = [self.facts.get(each) for each in self.targets_of(kind)]
+        return not facts or any(each is None or kind in each.capabilities.unread for each in facts)
+
+    def targets_of(self, kind: str) -> tuple[str, ...]:
+        """The targets that have objects of a kind: one, or every camera that the site manages itself."""
+        name = KINDS[kind].target
+        if name != CAMERA:
+            return (name,)
+        return tuple(sorted(each for each in targets_of(self.site) if family(each) == CAMERA))
+
+    def why_missing(self, kind: str) -> str:
+        """Why targets of a kind were not read; "" if all were."""
+        found = [(each, self.missing[each]) for each in self.targets_of(kind) if each in self.missing]
+        if KINDS[kind].target != CAMERA:
+            return "".join(why for _, why in found)
+        return "; ".join(f"{target}: {why}" for target, why in found)

@@ -26,8 +26,9 @@ from ivn_provision.lab.lab import Lab
 from ivn_provision.lab.onvif.device import Device
 from ivn_provision.lab.sites import generated_sites, with_onvif
 from ivn_provision.secret import Secret, SecretRef
+from ivn_provision.spec.onvif import Onvif
 from ivn_provision.spec.secrets import resolve
-from ivn_provision.spec.site import Camera, Onvif
+from ivn_provision.spec.site import Camera
 from tests.support.world import World, own_addresses
 
 SITE = "lab-0001"

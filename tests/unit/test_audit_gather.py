@@ -29,7 +29,8 @@ from ivn_provision.run.checking import Checked
 from ivn_provision.run.fleet.refs import SiteRef
 from ivn_provision.secret import MASK, Fingerprint, Secret, SecretRef
 from ivn_provision.spec.fleet import find_site
-from ivn_provision.spec.site import Computed, Site
+from ivn_provision.spec.site import Site
+from ivn_provision.spec.values import Computed
 from ivn_provision.verify.checks import CHECKS
 from ivn_provision.verify.registry import run
 from tests.support.good_evidence import good_evidence, known_fields

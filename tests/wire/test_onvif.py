@@ -24,7 +24,7 @@ from ivn_provision.errors import (
 )
 from ivn_provision.lab.loopback import free_port
 from ivn_provision.run.checking import Checked, check_site
-from ivn_provision.spec.site import Tls
+from ivn_provision.spec.values import Tls
 from ivn_provision.verify.result import State
 from tests.support.onvif_cameras import PLACE, SITE, Cameras, need_library, onvif_cameras, secret
 from tests.support.world import Events, utc_now

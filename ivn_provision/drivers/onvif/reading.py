@@ -17,7 +17,7 @@ from ivn_provision.drivers.onvif.seen import DeviceClock, OnvifSeen, Profile
 from ivn_provision.drivers.onvif.wire import ENTRY, Wire, opened
 from ivn_provision.errors import AuthenticationFailed, IvnError, ProtocolFault, Refused
 from ivn_provision.secret import Secret
-from ivn_provision.spec.site import Onvif
+from ivn_provision.spec.onvif import Onvif
 from ivn_provision.transports.deadline import exceeded
 
 SIDE_BY_SIDE = 8

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from ivn_provision.drivers.onvif.replies import MAX_REPLY, asked_in, is_fault, off, sound
 from ivn_provision.errors import AuthenticationFailed, ProtocolFault, TargetError, TlsFailed
-from ivn_provision.spec.site import Onvif, Tls
+from ivn_provision.spec.onvif import Onvif
+from ivn_provision.spec.values import Tls
 from ivn_provision.transports.line import CONNECT_SECONDS
 from ivn_provision.transports.tls import context_of
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from ivn_provision.verify.drift import Part, compared, differences, moment
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.registry import check
-from ivn_provision.verify.result import Found, failed, passed, skipped, unknown, warned
+from ivn_provision.verify.result import Found, failed, passed, unknown, warned
 
 PRE_SECONDS = 10
 """Before the alarm, where the site declares no clip: what is normal (R-04)."""
 NOTED_SECONDS = 1
 _RISK = "the clip would be of another time"
+_CAMERA_RISK = "the time in the picture and in the camera's mails is another than the recorder's"
 _REMEDY = "set the recorder's clock and its time source (w32tm /resync), then look again"
 
 
@@ -61,9 +62,8 @@ def mail_clock(evidence: Evidence) -> Iterator[Found]:
 
 @check("camera-clock", title="The cameras' clocks are right", target="camera", refs=("row 18",))
 def camera_clock(evidence: Evidence) -> Iterator[Found]:
-    """Needs a driver for cameras."""
-    del evidence
-    yield skipped("this version has no driver for cameras: look at the time in a picture of each")
+    """Time zone and time server, of cameras that the site manages itself (`cameras[].axis.time`)."""
+    yield from compared(evidence, "clock of a camera", Part("camera_clock", _CAMERA_RISK))
 
 
 def pre_seconds(evidence: Evidence) -> int:
