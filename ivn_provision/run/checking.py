@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from ivn_provision.drivers.base import Reader
@@ -20,11 +21,12 @@ from ivn_provision.drivers.xprotect_e.smtp_probe import Mailbox, SmtpDialogue, s
 from ivn_provision.drivers.xprotect_e.store import bare
 from ivn_provision.errors import AuthenticationFailed, IvnError, Refused, SecretError
 from ivn_provision.model.resource import Address
+from ivn_provision.model.targets import CAMERA, family
 from ivn_provision.plan.plan import SitePlan, TargetFacts
 from ivn_provision.run.events import Event, Observer
 from ivn_provision.run.events import Step as Doing
 from ivn_provision.run.onvif import ONVIF, cameras_seen
-from ivn_provision.run.planning import Vouched, plan_site
+from ivn_provision.run.planning import CAMERAS_AT_ONCE, Vouched, plan_site
 from ivn_provision.run.side_by_side import guarded, name_place, side_by_side
 from ivn_provision.run.targets import Opener
 from ivn_provision.spec.site import Site
@@ -107,20 +109,23 @@ class _Gathering:
         self.site, self.opener, self.observer, self.readers = site, opener, observer, readers
         self.missing: dict[str, str] = {}
         self.errors: dict[str, IvnError] = {}
-        self.cameras: Mapping[int, OnvifSeen] = {}
+        self.onvif: Mapping[int, OnvifSeen] = {}
         self._login = self._portals_login()
 
     def evidence(self) -> Evidence:
         """The portal first: it knows the address that mails go to. Then all else, side by side."""
         nothing: Mapping[str, str] = {}
         computed = self._try("portal", self._computed, nothing)
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            cameras = pool.submit(cameras_seen, self.site, self.opener)
+        cameras = [each for each in self.readers if family(each) == CAMERA]
+        with ThreadPoolExecutor(max_workers=4 + min(CAMERAS_AT_ONCE, len(cameras))) as pool:
+            onvif = pool.submit(cameras_seen, self.site, self.opener)
             recorder = pool.submit(self._try, "nvr", lambda: self._recorder(computed), None)
             seen = pool.submit(self._try, "connectivity", self._connectivity, None)
             events = pool.submit(self._try, "events", self._events, ())
+            for each in cameras:
+                pool.submit(self._try, each, partial(self._camera, each), None)
             nvr, connectivity, newest = recorder.result(), seen.result(), events.result()
-            self.cameras, errors = cameras.result()
+            self.onvif, errors = onvif.result()
         self.missing |= {name: f"{each.summary}: {each.next_step}" for name, each in errors.items()}
         self.errors |= errors
         return self._evidence(nvr, connectivity, newest)
@@ -150,7 +155,7 @@ class _Gathering:
             events=events,
             all_events=len(events) < PAGE_SIZE,
             test_until=facts["portal"].holding.test_until if "portal" in facts else "",
-            onvif=self.cameras,
+            onvif=self.onvif,
             missing=self.missing,
         )
 
@@ -174,6 +179,10 @@ class _Gathering:
         nvr.ask_also(self._also(computed))
         nvr.probe()
         return nvr
+
+    def _camera(self, target: str) -> None:
+        self.observer.notify(Event(self.site.name, Doing.READING, target))
+        self.readers[target].probe()
 
     def _also(self, computed: Mapping[str, str]) -> list[Step]:
         """The SMTP dialogue and the pictures, as far as what they need is known; in this order."""
