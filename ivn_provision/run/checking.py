@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from ivn_provision.drivers.base import Reader
@@ -19,10 +20,11 @@ from ivn_provision.drivers.xprotect_e.smtp_probe import Mailbox, SmtpDialogue, s
 from ivn_provision.drivers.xprotect_e.store import bare
 from ivn_provision.errors import AuthenticationFailed, IvnError, Refused, SecretError
 from ivn_provision.model.resource import Address
+from ivn_provision.model.targets import CAMERA, family
 from ivn_provision.plan.plan import SitePlan, TargetFacts
 from ivn_provision.run.events import Event, Observer
 from ivn_provision.run.events import Step as Doing
-from ivn_provision.run.planning import Vouched, plan_site
+from ivn_provision.run.planning import CAMERAS_AT_ONCE, Vouched, plan_site
 from ivn_provision.run.side_by_side import guarded, name_place, side_by_side
 from ivn_provision.run.targets import Opener
 from ivn_provision.spec.site import Site
@@ -110,10 +112,13 @@ class _Gathering:
         """The portal first: it knows the address that mails go to. Then all else, side by side."""
         nothing: Mapping[str, str] = {}
         computed = self._try("portal", self._computed, nothing)
-        with ThreadPoolExecutor(max_workers=3) as pool:
+        cameras = [each for each in self.readers if family(each) == CAMERA]
+        with ThreadPoolExecutor(max_workers=3 + min(CAMERAS_AT_ONCE, len(cameras))) as pool:
             recorder = pool.submit(self._try, "nvr", lambda: self._recorder(computed), None)
             seen = pool.submit(self._try, "connectivity", self._connectivity, None)
             events = pool.submit(self._try, "events", self._events, ())
+            for each in cameras:
+                pool.submit(self._try, each, partial(self._camera, each), None)
             nvr, connectivity, newest = recorder.result(), seen.result(), events.result()
         return self._evidence(nvr, connectivity, newest)
 
@@ -165,6 +170,10 @@ class _Gathering:
         nvr.ask_also(self._also(computed))
         nvr.probe()
         return nvr
+
+    def _camera(self, target: str) -> None:
+        self.observer.notify(Event(self.site.name, Doing.READING, target))
+        self.readers[target].probe()
 
     def _also(self, computed: Mapping[str, str]) -> list[Step]:
         """The SMTP dialogue and the pictures, as far as what they need is known; in this order."""
