@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivn_provision.lab.camera_text import axis_text
 from ivn_provision.lab.passwords import PORTAL_CLIENT
-from ivn_provision.lab.scenario import LabSite
+from ivn_provision.lab.scenario import FIRST_NUMBER, LabSite, numbered
 
 _FLEET = """\
 # What all sites of this lab share. Written by `ivn-provision lab up --write-sites`.
@@ -148,18 +149,20 @@ def _site_text(site: LabSite, ends: Endpoints, common: dict[str, str]) -> str:
         mail_host=ends.mail_host,
         mail_port=ends.mail_port,
         mail_username=site.mail_username or site.key,
-        cameras="".join(_camera_texts(site, common)),
+        cameras="".join(_camera_texts(site, ends, common)),
         **common,
     )
 
 
-def _camera_texts(site: LabSite, common: dict[str, str]) -> Iterable[str]:
-    for index, camera in enumerate(site.cameras):
+def _camera_texts(site: LabSite, ends: Endpoints, common: dict[str, str]) -> Iterable[str]:
+    for number, camera in numbered(site):
+        index = number - FIRST_NUMBER
         mac = ":".join(camera.mac[at : at + 2] for at in range(0, 12, 2))
         label = _LABELS[index % len(_LABELS)] + (
             f" {index // len(_LABELS) + 1}" if index >= len(_LABELS) else ""
         )
-        yield _CAMERA.format(number=10 + index, label=label, address=camera.address, mac=mac)
+        yield _CAMERA.format(number=number, label=label, address=camera.address, mac=mac)
+        yield axis_text(site, number, camera, common, (ends.mail_host, ends.mail_port))
         if camera.onvif:
             tls = f'{{ca: "{common["ca_file"]}"}}' if camera.onvif == "https" else '"off"'
             secrets, port = common["secrets"], camera.onvif_port

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from ivn_provision.errors import LabError
+from ivn_provision.lab.camera.profile import profile
 from ivn_provision.lab.scenario import LabCamera, LabSite
 
 MAX_SITES = 10_000
@@ -56,6 +57,15 @@ def with_onvif(sites: Iterable[LabSite], scheme: Literal["http", "https"] = "htt
     """The sites, all of whose cameras speak ONVIF too."""
     return tuple(
         replace(site, cameras=tuple(replace(each, onvif=scheme) for each in site.cameras)) for site in sites
+    )
+
+
+def with_axis(sites: Iterable[LabSite], name: str) -> tuple[LabSite, ...]:
+    """The sites, each with a first camera that the lab plays itself over VAPIX. Raises LabError for no such profile."""
+    model = profile(name).product
+    return tuple(
+        replace(site, cameras=(replace(site.cameras[0], axis=name, model=model), *site.cameras[1:]))
+        for site in sites
     )
 
 
