@@ -93,6 +93,19 @@ class Cameras:
                 return camera
         return None
 
+    def with_ports(self, sites: tuple[LabSite, ...]) -> tuple[LabSite, ...]:
+        """The sites with the ports on which their cameras really listen."""
+        return tuple(
+            replace(site, cameras=tuple(self._told(site, number, each) for number, each in numbered(site)))
+            for site in sites
+        )
+
+    def _told(self, site: LabSite, number: int, camera: LabCamera) -> LabCamera:
+        running = self._all.get((site.key, number))
+        if running is None:
+            return camera
+        return replace(camera, axis_http_port=running.http_port, axis_https_port=running.https_port)
+
     def _made(self, site: LabSite, number: int, camera: LabCamera, around: Surroundings) -> AxisCamera:
         name = f"{site.key}/camera-{number}"
         host = camera.axis_host or site.host

@@ -92,6 +92,22 @@ PORTAL = (
 )
 """Of the portal's HTTP API; its other faults say by their names what they are."""
 
+ONVIF = (
+    Fault("onvif-clock-skew", "its clock is five minutes ahead", 18),
+    Fault("onvif-refused", "every login is refused"),
+    Fault("onvif-http-login", "it wants an HTTP login (Digest) beside the token in the envelope"),
+    Fault("onvif-fault", "what needs a login is answered with a SOAP fault"),
+    Fault("onvif-old", "it does not know GetServices"),
+    Fault("onvif-no-io", "it has no device I/O service"),
+    Fault("onvif-other-host", "it names another host (192.0.2.66) as its own"),
+    Fault("onvif-redirect", "it redirects every request to another host"),
+    Fault("onvif-garbled", "every answer ends in its middle"),
+    Fault("onvif-dtd", "every answer has a DTD with entities"),
+    Fault("onvif-huge", "every answer is 16 MiB long"),
+    Fault("onvif-slow", "every answer comes with one byte a second"),
+)
+"""Of a camera that speaks ONVIF (`SITE/ADDRESS`)."""
+
 
 def names(faults: Iterable[Fault]) -> frozenset[str]:
     """Only their names."""

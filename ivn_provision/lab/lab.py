@@ -232,7 +232,7 @@ class Lab:
         ends = Endpoints(
             self.portal_url, self.ca_file, self.assembly.passwords.directory, "127.0.0.1", self.mail_port
         )
-        return write_site_files(directory, self.sites, ends)
+        return write_site_files(directory, self.assembly.cameras.with_ports(self.sites), ends)
 
 
 async def _cancel_rest() -> None:

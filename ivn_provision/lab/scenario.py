@@ -14,6 +14,7 @@ FIRST_NUMBER = 10
 class LabCamera:
     """A device that a technician has added to the recorder: still under the name the wizard gave it.
 
+    With `onvif` it also speaks ONVIF, at the recorder's address; port 0 takes a free one.
     With `axis` (a profile: `5.50`, `10.12`, `11.11`, `12.9`) the lab plays the camera itself too, over VAPIX at
     `axis_host` (a loopback address, "" = the recorder's own) on ports of which 0 takes a free one.
     """
@@ -24,6 +25,8 @@ class LabCamera:
     name: str = "Camera 1"
     inputs: int = 1
     channels: int = 1
+    onvif: Literal["", "http", "https"] = ""
+    onvif_port: int = 0
     axis: str = ""
     axis_host: str = ""
     axis_http_port: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from typing import Literal
 
 from ivn_provision.errors import LabError
 from ivn_provision.lab.camera.profile import profile
@@ -49,6 +50,13 @@ def with_store_b(sites: Iterable[LabSite], keys: Collection[str] | None = None) 
     return tuple(
         replace(site, store="b", version=STORE_B_VERSION) if keys is None or site.key in keys else site
         for site in found
+    )
+
+
+def with_onvif(sites: Iterable[LabSite], scheme: Literal["http", "https"] = "https") -> tuple[LabSite, ...]:
+    """The sites, all of whose cameras speak ONVIF too."""
+    return tuple(
+        replace(site, cameras=tuple(replace(each, onvif=scheme) for each in site.cameras)) for site in sites
     )
 
 

@@ -36,7 +36,7 @@ class Kind:
     `identity` lists groups of fields that identify the object where its key does not (tried in order,
     before the key); `immutable` fields force a replacement; `write_only` fields cannot be read back;
     `canonical` brings a value into the form that is compared. `adopts` says by what a declaration may claim
-    an object that is not ours: a camera by its hardware, an alarm or a user by the name that is declared;
+    an object that is not ours: a camera by its hardware, an alarm, a user or a camera's own rule by the name that is declared;
     events only ever match events that follow the naming convention. `accepts` says when a live value fulfils
     a declared one that is a bound, not a value: `accepts[name](declared, live)`.
     """
@@ -118,8 +118,17 @@ _ALL = (
     Kind("camera_clock", "camera", "camera clock"),
     Kind("io_port", "camera", "I/O port", canonical={"name": _with_plain_hyphen}),
     Kind("stream_profile", "camera", "stream profile", adopts="key"),
-    Kind("recipient", "camera", "camera recipient", after=("device",), write_only=_SMTP_PASSWORD),
-    Kind("action_rule", "camera", "action rule", after=("recipient", "io_port"), write_only=_SMTP_PASSWORD),
+    Kind(
+        "recipient", "camera", "camera recipient", after=("device",), write_only=_SMTP_PASSWORD, adopts="key"
+    ),
+    Kind(
+        "action_rule",
+        "camera",
+        "action rule",
+        after=("recipient", "io_port"),
+        write_only=_SMTP_PASSWORD,
+        adopts="key",
+    ),
     Kind("action_configuration", "camera", "unused action configuration", after=("action_rule",)),
 )
 

@@ -89,7 +89,7 @@ class Opener:
         for target, camera, link in self._cameras(site, deadline):
             from ivn_provision.drivers.axis.driver import AxisReader
 
-            found[target] = AxisReader(site.name, camera, link, passwords=self._camera_passwords(camera))
+            found[target] = AxisReader(site.name, camera, link, passwords=self._camera_accounts(camera))
         return found
 
     def _cameras(
@@ -172,14 +172,14 @@ class Opener:
                 site.name,
                 camera,
                 link,
-                passwords=self._camera_passwords(camera),
+                passwords=self._camera_accounts(camera),
                 known_password=self._camera_mail(camera),
             )
         return found
 
-    def _camera_passwords(self, camera: Camera) -> Mapping[str, Secret]:
-        """Those of declared accounts, as far as they are at hand: a login shows whether one is right."""
-        found: dict[str, Secret] = {}
+    def _camera_accounts(self, camera: Camera) -> Mapping[str, Secret]:
+        """Passwords of declared accounts, as far as they are at hand: a login shows whether one is right."""
+        found = {}
         for user in (camera.axis.users if camera.axis else None) or ():
             with suppress(SecretError):
                 found[user.name] = self.secret(user.password)

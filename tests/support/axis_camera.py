@@ -65,12 +65,12 @@ class Vapix:
 
     http: httpx.Client
 
-    def list(self, group: str | None = None) -> str:
+    def params(self, group: str | None = None) -> str:
         found = {} if group is None else {"group": group}
         return self.http.get("/axis-cgi/param.cgi", params={"action": "list", **found}).text
 
     def values(self, group: str | None = None) -> dict[str, str]:
-        lines = self.list(group).splitlines()
+        lines = self.params(group).splitlines()
         return dict(line.split("=", 1) for line in lines)
 
     def update(self, **values: str) -> str:
@@ -104,7 +104,7 @@ class Vapix:
         return self.soap(asked).findall(f"a:{kind}s/a:{kind}", SPACES)
 
     def add(self, body: str) -> int:
-        return int("".join(self.soap(body).itertext()))
+        return int("".join(map(str, self.soap(body).itertext())))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TypeVar
 from lxml import etree
 
 from ivn_provision.lab.camera.book import Book, Configuration, Rule
-from ivn_provision.lab.camera.calls import Call
+from ivn_provision.lab.camera.calls import Call, whole_number
 from ivn_provision.lab.camera.configuration_reader import new_configuration, new_recipient
 from ivn_provision.lab.camera.counters import CameraCounters
 from ivn_provision.lab.camera.event_tree import topic_set
@@ -199,15 +199,15 @@ class ActionService:
         return self._writer.text("RuleID", str(made.id))
 
     def _remove_rule(self, asked: etree._Element) -> str:
-        text = text_of(asked, "RuleID")
-        number = int(text) if text.isdecimal() and text.isascii() else -1
+        number = _number(asked, "RuleID")
         if number not in self.book.rules:
-            raise named("ActionRuleNotFoundFault", f"No action rule with id '{text}' exists")
+            reason = f"No action rule with id '{text_of(asked, 'RuleID')}' exists"
+            raise named("ActionRuleNotFoundFault", reason)
         del self.book.rules[number]
         return ""
 
 
 def _number(asked: etree._Element, name: str) -> int:
     """An id; -1, which nothing has, where it is no number. Raises Fault."""
-    text = text_of(asked, name)
-    return int(text) if text.isdecimal() and text.isascii() else -1
+    number = whole_number(text_of(asked, name))
+    return -1 if number is None else number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -13,6 +14,7 @@ from ivn_provision.lab.nvr.http_wire import HttpRequest, HttpResponse
 LARGEST_BODY = 256 * 1024  # bytes
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 2000
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 class Right(IntEnum):
@@ -53,6 +55,11 @@ class Call:
             return parse_qsl(text, keep_blank_values=True, encoding=self.charset, max_num_fields=_MOST_FIELDS)
         except ValueError:
             return []
+
+
+def whole_number(text: str) -> int | None:
+    """A number of at most nine digits; None for any other text."""
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def plain(text: str, charset: str = "iso-8859-1") -> HttpResponse:

@@ -193,8 +193,8 @@ class AxisCamera:
         self._seen(port + 1, "rising" if active else "falling")
 
     def _act(self, rule: Rule) -> None:
-        configuration = self.book.configurations[rule.action]
-        if configuration.template != TEMPLATE or self._loop is None:
+        configuration = self.book.configurations.get(rule.action)
+        if configuration is None or configuration.template != TEMPLATE or self._loop is None:
             return
         task = self._loop.create_task(self._mail(rule, dict(configuration.parameters)))
         self._sending.add(task)

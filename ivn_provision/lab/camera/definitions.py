@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 KINDS = frozenset({"string", "int", "bool", "enum", "password", "hostname", "ip"})
 STARS = "*****"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f\\ud800-\\udfff]")
 _HOST = re.compile(r"[A-Za-z0-9._:-]*")
 _IP = re.compile(r"[0-9A-Fa-f.:]*")
 

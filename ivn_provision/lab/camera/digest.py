@@ -74,7 +74,10 @@ def digest(
     once: bool,
 ) -> Login:
     """Of the text behind `Digest`. Its `uri` must be the request's target, byte for byte."""
-    fields = parse_keqv_list(parse_http_list(given))
+    try:
+        fields = parse_keqv_list(parse_http_list(given))
+    except ValueError:
+        return Login()
     name = fields.get("username", "")
     known = passwords.get(name)
     if known is None or fields.get("realm") != realm or fields.get("uri") != request.target:

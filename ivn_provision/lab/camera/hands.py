@@ -8,6 +8,7 @@ from dataclasses import replace
 from ivn_provision.errors import LabError
 from ivn_provision.lab.camera.accounts import Account
 from ivn_provision.lab.camera.book import Book, Configuration, Rule
+from ivn_provision.lab.camera.calls import whole_number
 from ivn_provision.lab.camera.configuration_reader import all_slots
 from ivn_provision.lab.camera.device import ALL_GROUPS, Device
 from ivn_provision.lab.camera.events import PORT, VIRTUAL_INPUT, EventFilter
@@ -95,14 +96,14 @@ def _rule(device: Device, key: str, fields: Mapping[str, str]) -> None:
     book = device.book
     old = next((e for e in book.rules.values() if key in {str(e.id), e.name}), None)
     if old is None:
-        action = int(fields["action"]) if "action" in fields else _foreign_action(device, key)
+        action = _number(fields, "action") if "action" in fields else _foreign_action(device, key)
         old = book.add_rule(lambda number: Rule(number, key, True, _start(fields), (), "", action))
     book.rules[old.id] = replace(
         old,
         name=fields.get("name", old.name),
         enabled=fields.get("enabled", "true" if old.enabled else "false") == "true",
         start=_start(fields) if {"input", "virtual_input"} & set(fields) else old.start,
-        action=int(fields.get("action", old.action)),
+        action=_number(fields, "action") if "action" in fields else old.action,
         timeout=fields.get("timeout", old.timeout),
     )
 
@@ -114,7 +115,7 @@ def _foreign_action(device: Device, name: str) -> int:
 
 def _start(fields: Mapping[str, str]) -> EventFilter:
     virtual = "virtual_input" in fields
-    number = int(fields["virtual_input"]) if virtual else int(fields.get("input", "1")) - 1
+    number = _number(fields, "virtual_input") if virtual else _number({"input": "1", **fields}, "input") - 1
     active = "0" if fields.get("active") == "false" else "1"
     name = "active" if virtual else "state"
     content = (
@@ -153,6 +154,13 @@ def _user(device: Device, key: str, fields: Mapping[str, str]) -> None:
     old = device.accounts.all.get(key, Account(key, "", ALL_GROUPS))
     groups = tuple(fields["groups"].split(":")) if "groups" in fields else old.groups
     device.accounts.all[key] = Account(key, fields.get("password", old.password), groups)
+
+
+def _number(fields: Mapping[str, str], name: str) -> int:
+    number = whole_number(fields[name])
+    if number is None:
+        raise LabError(f"{name} is a number, not {fields[name]!r}")
+    return number
 
 
 def _inputs(device: Device) -> str:

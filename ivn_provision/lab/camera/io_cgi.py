@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ivn_provision.lab.camera.calls import Call, plain
+from ivn_provision.lab.camera.calls import Call, plain, whole_number
 from ivn_provision.lab.camera.ports import PortBoard
 from ivn_provision.lab.nvr.http_wire import HttpResponse
 
@@ -86,9 +86,9 @@ class IoCgi:
         if number is None:
             return _virtual_error(call)
         changed = self.virtual(number, True)
-        duration = call.fields.get("duration", "")
-        if duration.isdecimal() and int(duration):
-            self.timers.later(int(duration), lambda: self.virtual(number, False))
+        duration = whole_number(call.fields.get("duration", ""))
+        if duration:
+            self.timers.later(duration, lambda: self.virtual(number, False))
         return _virtual_reply(
             f"<ActivateSuccess><StateChanged>{_word(changed)}</StateChanged></ActivateSuccess>"
         )
@@ -107,12 +107,11 @@ class IoCgi:
         return lambda: self.wire(number, part == "/")
 
     def _input(self, text: str) -> int | None:
-        number = int(text) - 1 if text.isdecimal() and text.isascii() else -1
+        number = (whole_number(text) or 0) - 1
         return number if number in self.board.inputs() else None
 
     def _virtual(self, call: Call) -> int | None:
-        text = call.fields.get("port", "")
-        number = int(text) if text.isdecimal() and text.isascii() else 0
+        number = whole_number(call.fields.get("port", "")) or 0
         known = call.fields.get("schemaversion") == "1" and 1 <= number <= self.virtual_inputs
         return number if known else None
 

@@ -14,6 +14,7 @@ from email.utils import format_datetime, make_msgid
 from pathlib import Path
 from urllib.parse import unquote
 
+from ivn_provision.lab.camera.calls import whole_number
 from ivn_provision.lab.loopback import is_loopback
 
 _TIMEOUT = 5.0  # seconds for each step of the dialogue
@@ -64,7 +65,7 @@ def letter(
         tuple(each for each in re.split(r"[,;\s]+", parameters.get("email_to", "")) if each),
         sender,
         settings["host"],
-        int(settings["port"]) if settings["port"].isdecimal() else 25,
+        whole_number(settings["port"]) or 25,
         settings["security"],
         settings["login"],
         settings["password"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from ivn_provision.lab.camera.calls import whole_number
 from ivn_provision.lab.camera.json_api import BAD_VALUE, MISSING, Json, JsonError, Method, items_of
 from ivn_provision.lab.camera.params import NotSet, Parameters
 from ivn_provision.lab.camera.ports import PortBoard
@@ -62,22 +63,25 @@ class PortApi:
         return {"ports": done}
 
     def _set_port(self, port: str, wanted: Json) -> None:
-        if not port.isdecimal() or int(port) not in self._board.numbers():
+        number = whole_number(port)
+        if number is None or number not in self._board.numbers():
             raise JsonError(BAD_VALUE, "Invalid parameter value", {"port": port, "propertyName": "port"})
-        names = []
-        for key in ("direction", "name", "normalState"):
-            if key not in wanted:
-                continue
-            half = "Input" if self._board.value(int(port), "Direction") == "input" else "Output"
-            name, value = _parameter(int(port), half, key, str(wanted[key]))
-            try:
-                if self._params.get(name) != value:
-                    self._params.set(name, value)
-            except NotSet:
-                details = {"port": port, "propertyName": key}
-                raise JsonError(BAD_VALUE, "Invalid parameter value", details) from None
-            names.append(name)
-        self._changed(names)
+        try:
+            for key in ("direction", "name", "normalState"):
+                if key in wanted:
+                    self._set_property(number, key, str(wanted[key]))
+        finally:
+            self._changed([f"IOPort.I{port}"])
+
+    def _set_property(self, port: int, key: str, wanted: str) -> None:
+        half = "Input" if self._board.value(port, "Direction") == "input" else "Output"
+        name, value = _parameter(port, half, key, wanted)
+        try:
+            if self._params.get(name) != value:
+                self._params.set(name, value)
+        except NotSet:
+            details = {"port": str(port), "propertyName": key}
+            raise JsonError(BAD_VALUE, "Invalid parameter value", details) from None
 
 
 def _parameter(port: int, half: str, key: str, value: str) -> tuple[str, str]:

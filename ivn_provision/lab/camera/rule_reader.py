@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from ivn_provision.lab.camera.book import MOST_RULES, Book, Rule
+from ivn_provision.lab.camera.calls import whole_number
 from ivn_provision.lab.camera.events import EventFilter, Events
 from ivn_provision.lab.camera.filters import ITEM_FILTER, BadFilter, checked
 from ivn_provision.lab.camera.soap import (
@@ -118,8 +119,8 @@ def _timeout(new: etree._Element) -> str:
 
 def _action(new: etree._Element, book: Book) -> int:
     text = text_of(new, "PrimaryAction")
-    number = int(text) if text.isdecimal() and text.isascii() else -1
-    if number not in book.configurations:
+    number = whole_number(text)
+    if number is None or number not in book.configurations:
         reason = f"Unknown action configuration '{text}' specified for primary action"
         raise named("ActionConfigurationNotFoundFault", reason)
     return number

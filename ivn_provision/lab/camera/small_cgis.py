@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from datetime import datetime
 
-from ivn_provision.lab.camera.calls import Call, not_found, plain
+from ivn_provision.lab.camera.calls import Call, not_found, plain, whole_number
 from ivn_provision.lab.camera.json_api import json_reply
 from ivn_provision.lab.camera.profile import Profile
 from ivn_provision.lab.loopback import is_loopback
@@ -17,14 +17,14 @@ _TCP_SECONDS = 3.0
 
 async def tcp_test(call: Call, source: str) -> HttpResponse:
     """Connect for real, on loopback only. What a camera's text looks like is unknown (facts/axis.md, 8)."""
-    host, port = call.fields.get("address", ""), call.fields.get("port", "")
-    if not port.isdecimal() or not 0 < int(port) < 65536:
+    host, port = call.fields.get("address", ""), whole_number(call.fields.get("port", "")) or 0
+    if not 0 < port < 65536:
         return plain("Error: invalid port\n")
     if not is_loopback(host):
         return plain(f"Error: {host} is not a loopback address\n")
     try:
         async with asyncio.timeout(_TCP_SECONDS):
-            _, writer = await asyncio.open_connection(host, int(port), local_addr=(source, 0))
+            _, writer = await asyncio.open_connection(host, port, local_addr=(source, 0))
     except (OSError, TimeoutError):
         return plain(f"Error: could not connect to {host}:{port}\n")
     writer.close()

@@ -31,11 +31,12 @@ _ALSO = {
 
 
 class Fault(Exception):
-    """A refusal: HTTP 400. `detail` is XML with the prefixes aa, wsnt, wsrfbf and SOAP-ENV."""
+    """A refusal: HTTP 400. Its detail is one element of a namespace around XML."""
 
-    def __init__(self, detail: str, reason: str, subcode: str = "") -> None:
+    def __init__(self, space: str, name: str, reason: str, content: str = "", subcode: str = "") -> None:
         super().__init__(reason)
-        self.detail, self.reason, self.subcode = detail, reason, subcode
+        self.space, self.name, self.reason = space, name, reason
+        self.content, self.subcode = content, subcode
 
 
 class Writer:
@@ -76,7 +77,9 @@ class Writer:
         env = self.envelope
         sub = f"<{env}:Subcode><{env}:Value>{fault.subcode}</{env}:Value></{env}:Subcode>"
         code = f"<{env}:Value>{env}:Sender</{env}:Value>" + (sub if fault.subcode else "")
-        detail = fault.detail.replace("aa:", f"{self.action}:").replace("SOAP-ENV:", f"{env}:")
+        prefixes = {ACTION: self.action, WSNT: "wsnt", ENVELOPE: env}
+        tag = f"{prefixes[fault.space]}:{fault.name}"
+        detail = f"<{tag}>{fault.content}</{tag}>"
         body = (
             f"<{env}:Fault><{env}:Code>{code}</{env}:Code><{env}:Reason>"
             f'<{env}:Text xml:lang="en">{escape(fault.reason)}</{env}:Text></{env}:Reason>'
@@ -141,14 +144,14 @@ def occurrence(name: str) -> Fault:
 
 def invalid(text: str) -> Fault:
     """`ter:InvalidArgs`"""
-    return Fault(f"<SOAP-ENV:Text>{escape(text)}</SOAP-ENV:Text>", "Invalid argument", "ter:InvalidArgs")
+    return Fault(ENVELOPE, "Text", "Invalid argument", escape(text), "ter:InvalidArgs")
 
 
 def named(name: str, reason: str, content: str = "") -> Fault:
-    """A fault of action1: `aa:NAME`."""
-    return Fault(f"<aa:{name}>{content}</aa:{name}>" if content else f"<aa:{name}/>", reason)
+    """A fault of action1."""
+    return Fault(ACTION, name, reason, content)
 
 
 def subscription(name: str, reason: str, at: str) -> Fault:
     """A fault of WS-Notification with its time."""
-    return Fault(f"<wsnt:{name}><wsrfbf:Timestamp>{at}</wsrfbf:Timestamp></wsnt:{name}>", reason)
+    return Fault(WSNT, name, reason, f"<wsrfbf:Timestamp>{at}</wsrfbf:Timestamp>")

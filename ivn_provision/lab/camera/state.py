@@ -32,7 +32,7 @@ def load(file: Path, profile: str) -> Mapping[str, Any] | None:
 
 
 def restore(data: Mapping[str, Any], params: Parameters, accounts: Accounts) -> Book:
-    """Put it back; the rules of it. The account that the lab logs in with stays as it is now."""
+    """Put it back; the rules of it. The account that the lab logs in with is there in any case."""
     for key, entries in data["groups"].items():
         template = params.groups[key]
         for entry in set(params.entries(template)) - set(entries):
@@ -44,5 +44,5 @@ def restore(data: Mapping[str, Any], params: Parameters, accounts: Accounts) -> 
         {name: value for name, value in data["values"].items() if name in params.definitions}
     )
     for name, password, groups in data["users"]:
-        accounts.all.setdefault(name, Account(name, password, tuple(groups)))
+        accounts.all[name] = Account(name, password, tuple(groups))
     return from_json(data)
