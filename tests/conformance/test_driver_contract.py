@@ -9,6 +9,7 @@ import pytest
 
 from ivn_provision.drivers.base import Reader, Writer
 from ivn_provision.errors import Conflict
+from ivn_provision.lab.camera.book import Configuration, Rule
 from ivn_provision.model.desired import Desired, desired_of
 from ivn_provision.model.live import Ability
 from ivn_provision.model.resource import Resource
@@ -182,10 +183,11 @@ def test_foreign_objects_survive_an_apply(world: World, target: str, place: str)
     assert len(before) == {"nvr": 2, "portal": 0, CAMERA: factory_rules + 1}[target]
 
 
-def by_hand(world: World) -> list[object]:
+def by_hand(world: World) -> list[Rule | Configuration]:
     """The camera's own rules and configurations that are not ours, as they are kept there."""
     book = world.lab.camera(SITE, CAMERA).book
-    return [each for each in (*book.rules.values(), *book.configurations.values()) if not is_ours(each.name)]
+    kept: list[Rule | Configuration] = [*book.rules.values(), *book.configurations.values()]
+    return [each for each in kept if not is_ours(each.name)]
 
 
 def is_ours(name: str) -> bool:
