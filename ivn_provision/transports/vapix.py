@@ -48,6 +48,10 @@ class Asked:
         return self.target.partition("?")[0]
 
 
+_BARE = Asked("GET", "/axis-cgi/pwdgrp.cgi?action=get")
+"""Asks for the challenge: what no camera shows to everybody. Other paths may answer without a login, with less."""
+
+
 @dataclass(frozen=True, slots=True)
 class VapixReply:
     """An answer: status, content type with its parameters, body. `path` is what was asked."""
@@ -112,8 +116,9 @@ class VapixLink:
         with self._lock:
             deadline = self.new_deadline()
             for _ in range(2):
-                assert self._challenge is not None
-                reply, offered = self._sent(asked, signer_of(self._challenge, username, password), deadline)
+                known = self._challenge
+                signer = signer_of(known, username, password) if known is not None else None
+                reply, offered = self._sent(asked, signer, deadline)
                 stale = next((each for each in offered if each.scheme == "digest" and each.is_stale), None)
                 if stale is None:
                     break
@@ -129,9 +134,11 @@ class VapixLink:
 
     def _logged_in(self, asked: Asked, deadline: Deadline, attempt: Attempt) -> VapixReply:
         known = self._signer
-        if known is not None:
+        if known is None:
+            reply, offered = self._sent(_BARE, None, deadline)
+        else:
             attempt.begin(deadline)
-        reply, offered = self._sent(asked, known, deadline)
+            reply, offered = self._sent(asked, known, deadline)
         if reply.status == 401:
             if known is not None and not known.renews:
                 raise self._refused_login(asked, before=True)
@@ -142,6 +149,9 @@ class VapixLink:
             if reply.status == 401:
                 raise self._refused_login(asked, before=known is not None)
             self._signer = signer
+        elif known is None:
+            self._checked(reply)
+            reply, _ = self._sent(asked, None, deadline)  # nobody has to log in there
         if self._signer is not None:
             attempt.proven()
         return reply

@@ -201,6 +201,23 @@ def test_a_new_mail_password_is_written_and_then_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("profile", ["5.50", "12.9"])
+def test_an_earlier_state_without_a_password_gets_the_declared_one(tmp_path: Path, profile: str) -> None:
+    """As `rollback` asks for it: no state that was read holds a password."""
+    with camera_world(tmp_path, profile) as world:
+        apply(world)
+        world.edit(SITE, "input 1 is active", "input 1 was opened")
+        driver = writer(world)
+        planned = plan_with(world, driver)
+        without = {
+            address: {name: value for name, value in fields.items() if name != "smtp.password"}
+            for address, fields in planned.desired.items()
+        }
+        driver.apply(Work(planned.workable, without, planned.references))
+        driver.close()
+        settled(world)
+
+
+@pytest.mark.parametrize("profile", ["5.50", "12.9"])
 def test_a_login_tells_whether_a_declared_password_is_right(tmp_path: Path, profile: str) -> None:
     with camera_world(tmp_path, profile, GUARD) as world:
         camera = camera_of(world)

@@ -236,15 +236,16 @@ def test_digest_behind_basic_in_one_header_and_with_qop() -> None:
     assert [b"Authorization: Digest" in each for each in asked] == [False, True, True]
     assert b"nc=00000001" in asked[1]
     assert b"nc=00000002" in asked[2]
-    assert all(b"GET /axis-cgi/param.cgi?action=list HTTP" in each for each in asked)
+    assert all(b"GET /axis-cgi/param.cgi?action=list HTTP" in each for each in asked[1:])
+    assert b"GET /axis-cgi/pwdgrp.cgi?action=get HTTP" in asked[0], "what no camera shows without a login"
     assert b'uri="/axis-cgi/param.cgi?action=list"' in asked[1]
 
 
 def test_what_reads_is_asked_once_more_when_the_line_breaks() -> None:
     good = f"{HEAD}Content-Length: 2\r\n\r\nOK".encode()
-    for used in _saying(b"", good):
+    for used in _saying(good, b"", good):
         assert used.ask(LIST).body == b"OK"
-    for used in _saying(b"", b"", good):
+    for used in _saying(good, b"", b"", good):
         with pytest.raises(ProtocolFault, match="broke off"):
             used.ask(LIST)
 
