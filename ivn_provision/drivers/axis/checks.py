@@ -41,8 +41,9 @@ class Limits:
             return
         kind, key, known = change.address.kind, change.address.key, self.reading.params
         if kind == "io_port":
-            device_write.check_port(key, fields, known, self.endpoint)
-            check_text("io_ports.name", str(fields.get("name", "")))
+            sent = {each.name: fields[each.name] for each in change.fields if each.name in fields}
+            device_write.check_port(key, sent, known, self.endpoint)
+            check_text("io_ports.name", str(sent.get("name", "")))
         elif kind == "stream_profile":
             device_write.profile_values(fields)
             check_text("image.profile", key)
