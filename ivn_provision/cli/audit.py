@@ -97,7 +97,7 @@ def command(
     forms = {path: form_of(path) for path in reports}
     files = fleet_files(choice)
     refs = refs_of(choice, files)
-    history = _history(choice, history_folder, no_history=no_history)
+    history = _history(choice, files, history_folder, no_history=no_history)
     about = _about(choice, refs, base or "", _waivers(refs, waivers_path, utc_now().date()))
     opened = opener(deadline, refs, listed=True)
     opened.limits = choice.limits
@@ -159,7 +159,7 @@ def audit_of(
         opened,
         runner=Threads(limits=opened.limits, network=files.network),
         about=_about(choice, refs, "", _waivers(refs, None, utc_now().date())),
-        history=_history(choice, None, no_history=False),
+        history=_history(choice, files, None, no_history=False),
         observer=observer,
         clock=utc_now,
     )
@@ -218,7 +218,7 @@ def _waivers(refs: Sequence[SiteRef], given: Path | None, today: date) -> Mappin
     return {root: waivers_of(root, today) for root in roots}
 
 
-def _history(choice: Choice, folder: Path | None, *, no_history: bool) -> History | None:
+def _history(choice: Choice, files: FleetFiles, folder: Path | None, *, no_history: bool) -> History | None:
     if no_history and folder is not None:
         raise UsageProblem("--history and --no-history", next_step="Give one of the two.")
     if no_history:
@@ -226,7 +226,8 @@ def _history(choice: Choice, folder: Path | None, *, no_history: bool) -> Histor
     from ivn_provision.cli.guarding import state_folder
     from ivn_provision.run.audit.history import History
 
-    return History(folder or state_folder().folder("audits"), str(choice.folder))
+    names = [ref.name for ref in files.refs]
+    return History(folder or state_folder().folder("audits"), str(choice.folder), names)
 
 
 def _fleet_problems(choice: Choice, files: FleetFiles, stream: EventStream | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -201,8 +201,14 @@ def _recorders(status: Mapping[str, Any]) -> list[str]:
 
 def _faults(status: Mapping[str, Any]) -> list[str]:
     found = [(place, status[place]["faults"]) for place in ("portal", "mail")]
-    found += [(site["key"], site["faults"]) for site in status["sites"]]
+    found += [place for site in status["sites"] for place in _places(site)]
     return [f"  {place}: {', '.join(on)}" for place, on in (*found, *lab_cameras.faults(status)) if on]
+
+
+def _places(site: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """A site and its cameras, with their faults."""
+    yield site["key"], site["faults"]
+    yield from ((each["place"], each["faults"]) for each in site["onvif"])
 
 
 def _windows(status: Mapping[str, Any]) -> list[str]:

@@ -40,6 +40,7 @@ class Wish:
     all_store_b: bool = False
     store_b: tuple[str, ...] = ()
     axis: str = ""
+    onvif: bool = False
 
 
 def run(wish: Wish, announce: Callable[[dict[str, Any]], None]) -> None:
@@ -106,6 +107,7 @@ def _arguments(wish: Wish) -> list[str]:
     arguments += ["--store", "b"] if wish.all_store_b else []
     arguments += [word for site in wish.store_b for word in ("--store-b", site)]
     arguments += ["--axis", wish.axis] if wish.axis else []
+    arguments += ["--onvif"] if wish.onvif else []
     return [*arguments, "--free-ports"] if wish.free_ports else arguments
 
 
@@ -136,7 +138,13 @@ def _not_installed(name: str) -> LabError:
 def _lab(wish: Wish) -> Lab:
     try:
         from ivn_provision.lab.lab import Lab
-        from ivn_provision.lab.sites import default_sites, generated_sites, with_axis, with_store_b
+        from ivn_provision.lab.sites import (
+            default_sites,
+            generated_sites,
+            with_axis,
+            with_onvif,
+            with_store_b,
+        )
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("ivn_provision"):
             raise
@@ -148,7 +156,7 @@ def _lab(wish: Wish) -> Lab:
         sites = with_axis(sites, wish.axis)
     return Lab(
         wish.directory,
-        sites,
+        with_onvif(sites) if wish.onvif else sites,
         portal_port=wish.portal_port,
         mail_port=wish.mail_port,
         free_ports=wish.free_ports,

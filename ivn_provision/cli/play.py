@@ -129,8 +129,9 @@ def _begin(
     from ivn_provision.run.play.reading import read_playbook
     from ivn_provision.run.play.starting import begin, waves_of
     from ivn_provision.run.revision import revision_of
+    from ivn_provision.run.run_names import run_name
 
-    play = f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}-{secrets.token_hex(4)}"
+    play = run_name(datetime.now(UTC), secrets.token_hex(2))
     read = read_playbook(str(file), given, play)
     files = fleet_files(Choice(options.folder))
     waves = waves_of(files, read, [parse_selector(each) for each in selectors])

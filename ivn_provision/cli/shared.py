@@ -24,6 +24,7 @@ from ivn_provision.plan.plan import SitePlan
 from ivn_provision.report.paint import Paint, paint_for
 from ivn_provision.run.attestation_files import HasFile, attestations_of
 from ivn_provision.run.outcomes import SiteOutcome
+from ivn_provision.run.run_names import run_name
 from ivn_provision.run.targets import Opener
 from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.site import Site
@@ -82,10 +83,9 @@ def opener(deadline: float, sites: Sequence[HasFile], *, listed: bool = False) -
 
     `listed`: many sites of a portal may be read together. Only for what reads each site once and writes none.
     """
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Opener(
         secret=resolve_secret,
-        run_id=f"{stamp}-{secrets.token_hex(4)}",
+        run_id=run_name(datetime.now(UTC), secrets.token_hex(2)),
         deadline_seconds=deadline,
         attestations=attestations_of(sites),
         layouts=layouts_of(sites),

@@ -20,6 +20,7 @@ from ivn_provision.lab.mail.sink import Account, MailSink
 from ivn_provision.lab.nvr.machine import Nvr
 from ivn_provision.lab.nvr.recordings import ALWAYS_SECONDS
 from ivn_provision.lab.nvr.store import Edit
+from ivn_provision.lab.onvif.devices import OnvifDevices, with_onvif_ports
 from ivn_provision.lab.passwords import PORTAL_CLIENT, Passwords, with_passwords
 from ivn_provision.lab.portal import hands
 from ivn_provision.lab.portal.front import check_fault
@@ -52,7 +53,7 @@ class Assembly:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory, self.ports, self.clock = directory, ports, clock
         self.passwords = Passwords(directory / "secrets")
-        self.sites = with_passwords(_with_ports(sites, ports), self.passwords)
+        self.sites = with_passwords(with_onvif_ports(_with_ports(sites, ports)), self.passwords)
         _check(self.sites, ports)
         hosts = {ports.portal_host, _MAIL_HOST, *(site.host for site in self.sites)}
         hosts |= {each.axis_host for site in self.sites for each in site.cameras if each.axis_host}
@@ -70,6 +71,7 @@ class Assembly:
         self._telling: set[asyncio.Task[int]] = set()
         served = self.sites if ports.recorders else ()
         self.nvrs = {site.key: _nvr(site, directory, context, clock) for site in served}
+        self.onvif = OnvifDevices(served, self.passwords, (self.tls.certificate, self.tls.key), clock)
         roots = self.tls.ca_file.read_text(encoding="ascii")
         for nvr in self.nvrs.values():
             nvr.windows.system.trusted_roots = roots
@@ -91,12 +93,14 @@ class Assembly:
         for nvr in self.nvrs.values():
             await nvr.start()
         await self.cameras.start()
+        await self.onvif.start()
 
     async def stop(self) -> None:
         """Stop all parts, whatever was started."""
         await self.cameras.stop()
         for nvr in self.nvrs.values():
             await nvr.stop()
+        await self.onvif.stop()
         await self.mail.stop()
         await self.portal.stop()
 
@@ -142,6 +146,8 @@ class Assembly:
             camera.tamper(of_camera, key, dict(fields))
         elif kind in hands.KINDS:
             hands.tamper(self.portal.core, site, kind, key, fields)
+        elif kind == "onvif":
+            self.onvif.device(site, key).tamper(fields)
         else:
             self.nvr(site).tamper(kind, key, fields)
 
@@ -161,12 +167,15 @@ class Assembly:
         return (self.cameras.get(site, camera), rest) if slash and TARGET.fullmatch(camera) else (None, kind)
 
     def fault(self, place: str, name: str, *, on: bool) -> None:
-        """Switch a fault of `portal`, `mail`, a site's recorder or its camera (`SITE/camera-10`). Raises LabError."""
+        """Switch a fault of `portal`, `mail`, a site's recorder, or a camera: one that speaks ONVIF (`SITE/ADDRESS`),
+        or one that the lab plays (`SITE/camera-10`). Raises LabError."""
         if place == "portal":
             check_fault(name)
             (self.portal.faults.add if on else self.portal.faults.discard)(name)
         elif place == "mail":
             self.mail.fault(name, on=on)
+        elif name.startswith("onvif-"):
+            self.onvif.device(*place.partition("/")[::2]).fault(name, on=on)
         elif "/" in place:
             site, _, camera = place.partition("/")
             self.cameras.get(site, camera).fault(name, on=on)

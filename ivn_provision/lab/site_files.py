@@ -102,6 +102,15 @@ _CAMERA = """\
     video: {{codec: mjpeg, resolution: 1280x800, fps: 8}}
     recording: {{mode: always}}
 """
+_ONVIF = """\
+    onvif:
+      connect:
+        host: {host}
+        port: {port}
+        tls: {tls}
+        username: onvif
+        password: !secret "file:{secrets}/{key}-onvif"
+"""
 _LABELS = ("Main Entrance", "Gate", "Loading Dock", "Office")
 
 
@@ -154,6 +163,10 @@ def _camera_texts(site: LabSite, ends: Endpoints, common: dict[str, str]) -> Ite
         )
         yield _CAMERA.format(number=number, label=label, address=camera.address, mac=mac)
         yield axis_text(site, number, camera, common, (ends.mail_host, ends.mail_port))
+        if camera.onvif:
+            tls = f'{{ca: "{common["ca_file"]}"}}' if camera.onvif == "https" else '"off"'
+            secrets, port = common["secrets"], camera.onvif_port
+            yield _ONVIF.format(host=site.host, port=port, tls=tls, secrets=secrets, key=site.key)
 
 
 def _relative(path: Path, directory: Path) -> str:

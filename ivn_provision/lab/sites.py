@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from typing import Literal
 
 from ivn_provision.errors import LabError
 from ivn_provision.lab.camera.profile import profile
@@ -58,6 +59,13 @@ def with_axis(sites: Iterable[LabSite], name: str) -> tuple[LabSite, ...]:
     return tuple(
         replace(site, cameras=(replace(site.cameras[0], axis=name, model=model), *site.cameras[1:]))
         for site in sites
+    )
+
+
+def with_onvif(sites: Iterable[LabSite], scheme: Literal["http", "https"] = "https") -> tuple[LabSite, ...]:
+    """The sites, all of whose cameras speak ONVIF too."""
+    return tuple(
+        replace(site, cameras=tuple(replace(each, onvif=scheme) for each in site.cameras)) for site in sites
     )
 
 

@@ -25,6 +25,7 @@ _PORTAL_ASSUMPTIONS = (
     "The portal fetches a clip at the mail's own time right after the mail, from the web port with the device's login; no video is moved: assumed.",
     "The site's router forwards port 8080 to the Image Server and lets only the portal to the event port: assumed.",
     "Test sessions, connectivity checks and the reading of received mails are PROPOSED, like all of the portal's API.",
+    "A camera that speaks ONVIF is of no particular make: its names are made up, it takes tokens that are up to 30 seconds off its own clock, and each nonce once: assumed.",
     "SMTP with STARTTLS and a login per recorder is assumed; what the real mail server asks for is unknown.",
 )
 
@@ -82,6 +83,11 @@ def _site(assembly: Assembly, key: str) -> Json:
         "username": site.username,
         "cameras": [camera.address for camera in site.cameras],
         "axis_cameras": [_camera(number, each) for key, number, each in assembly.cameras if key == site.key],
+        "onvif": [
+            {"place": place, "origin": each.origin, "faults": sorted(each.faults)}
+            for place, each in assembly.onvif.devices.items()
+            if place.startswith(f"{key}/")
+        ],
         "scheduled_tasks": [{"name": each.name, "due_at": each.due_at} for each in nvr.windows.tasks.all()],
         "faults": sorted(nvr.faults | nvr.windows.faults.on),
         "last_recorder_events": [_plain(each) for each in list(nvr.events_log)[-_LAST:]],

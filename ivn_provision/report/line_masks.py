@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ivn_provision.report.block_keys import BlockKeys, first_key
 from ivn_provision.spec.secret_keys import (
     FREE_MAPS,
     MASKED,
@@ -65,6 +66,7 @@ class _Reader:
     def __init__(self) -> None:
         self.hidden: int | None = None
         self.block: int | None = None
+        self.block_begins = False
         self.plain: int | None = None
         self.free: int | None = None
         self.free_flow = 0
@@ -72,19 +74,23 @@ class _Reader:
         self.flow = 0
         self.quote = ""
         self.lost = False
+        self.keys = BlockKeys()
 
     def shown(self, line: str) -> str:
         text, rest = _cut(line)
         indent = len(text) - len(text.lstrip(" \t"))
+        below = self.keys.hides(text, indent)
         if self._goes_on(text, indent):
-            return f"{text[:indent]}{MASKED}" if text[indent:] else text
+            return _hidden(text, indent)
         if text[indent : indent + 1] in {"", "#"} or self._is_block(indent):
-            return _loosely(text)
+            return _hidden(text, indent) if below else _loosely(text)
         if self.free is not None and indent <= self.free:
             self.free = None
         start = self._walk(text)
         if rest:
             self._skip(rest, indent)
+        if below:
+            return _hidden(text, indent)
         return _loosely(text) if start in {None, len(text)} else f"{_loosely(text[:start])}{MASKED}"
 
     def _goes_on(self, text: str, indent: int) -> bool:
@@ -114,8 +120,11 @@ class _Reader:
             self.lost = True
 
     def _is_block(self, indent: int) -> bool:
+        """Block text ends with a line that is indented less than its first, unless it says how much it is indented."""
         if self.block is not None and indent <= self.block:
             self.block = None
+        elif self.block is not None and self.block_begins:
+            self.block, self.block_begins = indent - 1, False
         return self.block is not None
 
     def _walk(self, text: str, at: int = 0) -> int | None:
@@ -128,7 +137,7 @@ class _Reader:
             if kind == "colon":
                 column = min(_content(text, piece), token.start())
                 if self.hidden is None and self._is_hidden(text, piece, token):
-                    self.hidden = column
+                    self.hidden = column if self.flow else min(column, first_key(text))
                     start = len(text) - len(text[at:].lstrip())
                 piece, goes_on = at, False
             elif (kind == "dash" and first) or self._bracket(kind, first):
@@ -139,7 +148,7 @@ class _Reader:
             elif kind == "quoted" and not first:
                 at = token.start() + 1
             elif kind == "block" and first and not self.flow:
-                self.block = column
+                self.block, self.block_begins = column, not any(map(str.isdigit, text[token.start() :]))
         if not goes_on:
             plain = text[_content(text, piece) :][:1] not in {"", "#", '"', "'"}
             self.plain = column if plain else None
@@ -177,6 +186,10 @@ class _Reader:
         if self.hidden is None and ":" in rest:
             self.hidden = indent
         self.lost = self.lost or self.flow > rest.count("}") + rest.count("]")
+
+
+def _hidden(text: str, indent: int) -> str:
+    return f"{text[:indent]}{MASKED}" if text[indent:] else text
 
 
 def _content(text: str, start: int) -> int:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from ivn_provision.drivers.base import Reader
+from ivn_provision.drivers.onvif.seen import OnvifSeen
 from ivn_provision.drivers.portal.testing import PAGE_SIZE
 from ivn_provision.drivers.portal.testing_values import Connectivity, PortalEvent
 from ivn_provision.drivers.xprotect_e.agent_link import Answer, Step
@@ -24,6 +25,7 @@ from ivn_provision.model.targets import CAMERA, family
 from ivn_provision.plan.plan import SitePlan, TargetFacts
 from ivn_provision.run.events import Event, Observer
 from ivn_provision.run.events import Step as Doing
+from ivn_provision.run.onvif import ONVIF, cameras_seen
 from ivn_provision.run.planning import CAMERAS_AT_ONCE, Vouched, plan_site
 from ivn_provision.run.side_by_side import guarded, name_place, side_by_side
 from ivn_provision.run.targets import Opener
@@ -43,7 +45,7 @@ SMTP_SECONDS, IMAGE_SECONDS = 15, 30
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What the checks of a site found. `error`: a target did not answer, so that its checks are inconclusive;
-    without results nothing could be looked at. `images` by camera number. `facts` are of those that answered.
+    without results nothing could be looked at; a camera that is looked at over ONVIF is one. `images` by camera number. `facts` are of those that answered.
     `plan` is of these too, and `errors` has the others, by target."""
 
     site: str
@@ -78,6 +80,7 @@ def check_site(site: Site, opener: Opener, observer: Observer) -> Checked:
         for reader in readers.values():
             reader.close()
     errors = {name: gathering.errors[name] for name in readers if name in gathering.errors}
+    errors |= {name: each for name, each in gathering.errors.items() if name.startswith(ONVIF)}
     if "portal" not in errors:  # what it does not answer is a trouble too; what the client may not ask is not
         seen = {name: gathering.errors.get(name) for name in ("connectivity", "events")}
         errors |= {
@@ -106,6 +109,7 @@ class _Gathering:
         self.site, self.opener, self.observer, self.readers = site, opener, observer, readers
         self.missing: dict[str, str] = {}
         self.errors: dict[str, IvnError] = {}
+        self.onvif: Mapping[int, OnvifSeen] = {}
         self._login = self._portals_login()
 
     def evidence(self) -> Evidence:
@@ -113,13 +117,17 @@ class _Gathering:
         nothing: Mapping[str, str] = {}
         computed = self._try("portal", self._computed, nothing)
         cameras = [each for each in self.readers if family(each) == CAMERA]
-        with ThreadPoolExecutor(max_workers=3 + min(CAMERAS_AT_ONCE, len(cameras))) as pool:
+        with ThreadPoolExecutor(max_workers=4 + min(CAMERAS_AT_ONCE, len(cameras))) as pool:
+            onvif = pool.submit(cameras_seen, self.site, self.opener)
             recorder = pool.submit(self._try, "nvr", lambda: self._recorder(computed), None)
             seen = pool.submit(self._try, "connectivity", self._connectivity, None)
             events = pool.submit(self._try, "events", self._events, ())
             for each in cameras:
                 pool.submit(self._try, each, partial(self._camera, each), None)
             nvr, connectivity, newest = recorder.result(), seen.result(), events.result()
+            self.onvif, errors = onvif.result()
+        self.missing |= {name: f"{each.summary}: {each.next_step}" for name, each in errors.items()}
+        self.errors |= errors
         return self._evidence(nvr, connectivity, newest)
 
     def _evidence(
@@ -147,6 +155,7 @@ class _Gathering:
             events=events,
             all_events=len(events) < PAGE_SIZE,
             test_until=facts["portal"].holding.test_until if "portal" in facts else "",
+            onvif=self.onvif,
             missing=self.missing,
         )
 

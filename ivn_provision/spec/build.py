@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from ivn_provision.spec.build_axis import build_axis
 from ivn_provision.spec.build_connect import build_connect
+from ivn_provision.spec.build_onvif import build_onvif
 from ivn_provision.spec.build_portal import build_portal
 from ivn_provision.spec.shapes import (
     AcceptanceData,
@@ -119,6 +120,7 @@ def _camera(data: CameraData, index: int, places: Places) -> Camera:
         recording=_recording(**data["recording"]) if "recording" in data else _NO_RECORDING,
         axis=build_axis(data["axis"], f"/cameras/{index}/axis", places) if "axis" in data else None,
         pointer=f"/cameras/{index}",
+        onvif=build_onvif(data["onvif"], f"/cameras/{index}/onvif", places) if "onvif" in data else None,
     )
 
 

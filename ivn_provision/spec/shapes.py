@@ -6,6 +6,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from ivn_provision.secret import SecretRef
 from ivn_provision.spec.shapes_axis import AxisData
+from ivn_provision.spec.shapes_onvif import OnvifData
 from ivn_provision.spec.shapes_tls import TlsData
 from ivn_provision.spec.site import ServiceRole, StartMode
 from ivn_provision.spec.values import Computed
@@ -96,6 +97,7 @@ class CameraData(TypedDict):
     video: NotRequired[VideoData]
     recording: NotRequired[RecordingData]
     axis: NotRequired[AxisData]
+    onvif: NotRequired[OnvifData]
 
 
 class HardwareEventData(TypedDict):

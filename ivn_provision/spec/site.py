@@ -15,6 +15,7 @@ from typing import Literal
 from ivn_provision.diagnostics import Place
 from ivn_provision.secret import SecretRef
 from ivn_provision.spec.axis import Axis
+from ivn_provision.spec.onvif import Onvif
 from ivn_provision.spec.values import Computed, Tls
 
 
@@ -166,6 +167,7 @@ class Camera:
     recording: Recording
     axis: Axis | None
     pointer: str
+    onvif: Onvif | None = None
 
     @property
     def name(self) -> str:

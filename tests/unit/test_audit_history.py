@@ -268,3 +268,86 @@ def test_anything_is_an_audit_or_refused(document: object) -> None:
 def test_what_is_written_is_read() -> None:
     audit = Remembered(moment(0, drift=3, clean=2), "sites", "a*", {"a": memory_of(0, ONE, TWO)})
     assert parsed(written(audit), now=time(0)) == audit
+
+
+# -- two at a time -----------------------------------------------------------------------------------------
+
+
+class Audits:
+    """Audits of one fleet that overlap: each knows what was kept when it began."""
+
+    def __init__(self, folder: Path) -> None:
+        self.history = History(folder, "sites")
+        self.known: dict[int, dict[str, SiteMemory]] = {}
+
+    def begin(self, number: int) -> None:
+        self.known[number] = dict(self.history.memory("", now(number)).sites)
+
+    def end(self, number: int, at: int, *findings: Finding, whole: bool = True, site: str = "a") -> None:
+        before = self.known[number]
+        state = SiteState.DRIFT if findings else SiteState.CLEAN
+        audit = site_audit(site, state, *findings)
+        _, kept = remembered(before.get(site), audit, NOTHING, time(number))
+        self.history.add(
+            moment(number), "" if whole else site, {site: kept}, only_these=whole, before=before, now=now(at)
+        )
+
+    def first_seen(self, at: int, site: str = "a") -> dict[str, str]:
+        memory = self.history.memory("", now(at))
+        assert memory.notes == ()
+        return {id_: seen.at for id_, seen in memory.sites[site].seen.items()}
+
+
+def test_an_audit_that_began_first_and_ends_last(tmp_path: Path) -> None:
+    audits = Audits(tmp_path)
+    audits.begin(0)
+    audits.begin(1)
+    audits.end(1, 2, drift())
+    audits.end(0, 3, drift(), failed_check())
+    assert audits.first_seen(4) == {drift().id: time(0), failed_check().id: time(0)}
+    assert audits.history.memory("", now(4)).sites["a"].since == time(0)
+    audits.begin(5)
+    audits.end(5, 5, drift())
+    assert audits.first_seen(6) == {drift().id: time(0)}
+
+
+def test_an_audit_that_began_last_and_ends_last(tmp_path: Path) -> None:
+    audits = Audits(tmp_path)
+    audits.begin(0)
+    audits.begin(1)
+    audits.end(0, 2, drift())
+    audits.end(1, 3, drift())
+    assert audits.first_seen(4) == {drift().id: time(0)}
+
+
+def test_a_part_that_began_first_and_ends_last(tmp_path: Path) -> None:
+    audits = Audits(tmp_path)
+    audits.begin(0)
+    audits.begin(1)
+    audits.end(1, 2, drift(), site="b")
+    audits.end(0, 3, drift("a"), whole=False)
+    assert audits.first_seen(4) == {drift().id: time(0)}
+    assert audits.first_seen(4, "b") == {drift().id: time(1)}
+
+
+def test_two_audits_that_begin_in_one_second(tmp_path: Path) -> None:
+    for fleet in ("east", "west", "east"):
+        History(tmp_path, fleet).add(moment(0), "", {fleet: memory_of(0, ONE)}, only_these=True)
+    for fleet, count in {"east": 2, "west": 1}.items():
+        memory = History(tmp_path, fleet).memory("", now(1))
+        assert (len(memory.moments), set(memory.sites)) == (count, {fleet})
+
+
+def test_two_fleets_of_the_same_name_share_a_folder(tmp_path: Path) -> None:
+    east, west = (History(tmp_path, "sites", names) for names in (["a", "b"], ["x", "y"]))
+    for number in range(12):
+        history, name = (east, "a") if number % 2 else (west, "x")
+        known = history.memory("", now(number))
+        history.add(moment(number), "", {name: memory_of(number, ONE)}, only_these=True, before=known.sites)
+    memory = east.memory("", now(12))
+    assert set(memory.sites) == {"a"}
+    assert [each.at for each in memory.moments] == [time(number) for number in range(1, 12, 2)]
+    (note,) = memory.notes
+    assert "another fleet" in note
+    assert "such as x" in note
+    assert set(west.memory("", now(12)).sites) == {"x"}

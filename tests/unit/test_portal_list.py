@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ivn_provision.drivers.portal.bulk import FRESH_SECONDS, PAGE_SIZE, Listed, PortalFleet, is_worth_it
-from ivn_provision.errors import DeadlineExceeded, ProtocolFault, Refused, Unreachable
+from ivn_provision.errors import DeadlineExceeded, Refused, Unreachable
 from ivn_provision.spec.values import Tls
 from ivn_provision.transports.deadline import Deadline
 from ivn_provision.transports.http import JsonClient, Reply
@@ -186,21 +186,35 @@ LIES: dict[str, list[Page]] = {
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_a_list_that_lies_is_refused(name: str) -> None:
+def test_what_a_list_that_lies_did_not_say_is_asked_for_site_by_site(name: str) -> None:
     live = portal(LIES[name])
-    with pytest.raises(ProtocolFault) as caught:
-        live.take("z")
-    assert caught.value.endpoint == "127.0.0.1:1"
-    assert caught.value.next_step
+    assert [live.take(key) for key in "zy"] == [None, None]
+    assert len(live.asked) <= 2
 
 
-def test_deep_nesting_is_one_sites_or_the_lists_but_no_defect() -> None:
+def test_a_record_out_of_order_costs_no_other_site() -> None:
+    live = portal([page("a", "c", token="1"), page("e", "b", "g", token="2"), page("i", "k")])
+    assert [live.take(key) for key in "aeg"] == [
+        Listed({"key": each, "name": f"Site {each}"}) for each in "aeg"
+    ]
+    assert [live.take(key) for key in "bdik"] == [None] * 4, "the rest is asked for site by site"
+    assert live.asked == ["", "1"]
+
+
+def test_a_site_that_is_listed_twice_is_asked_for() -> None:
+    live = portal([page("a", "c", token="1"), page("c", "e")])
+    assert live.take("e") is not None
+    assert live.take("c") is None
+    assert live.take("a") is not None
+
+
+def test_deep_nesting_costs_its_own_site_a_request() -> None:
     deep: object = 1
     for _ in range(100_000):
         deep = [deep]
-    live = portal([{**page(total=1), "results": [{"key": "a", "extra": deep}]}])
-    with pytest.raises(ProtocolFault, match="nested"):
-        live.take("a")
+    live = portal([{**page("b"), "results": [{"key": "a", "extra": deep}, {"key": "b"}]}])
+    assert live.take("a") is None
+    assert live.take("b") == Listed({"key": "b"})
 
 
 def test_reading_the_list_is_no_operation_of_the_site() -> None:

@@ -71,7 +71,7 @@ def test_what_may_be_a_password_is_masked(line: str, shown: str) -> None:
         "\n     a\n      b: c",
         "\n    - a\n    - b",
         '"a\n b\nc"',
-        "'it''s\n# b\n x: y'",
+        "'it''s\n# b\n       x: y'",
         "[a,\nb, {\nc: d}\n]",
         '{a: "]",\nhost: b}',
         "a\n     b",
@@ -84,6 +84,17 @@ def test_values_over_many_lines_are_masked_to_their_end(key: str, value: str) ->
     assert shown[0] == "nvr:"
     assert shown[-2:] == ["    port: 1", "site: a"]
     assert all(re.fullmatch(r"\s*(\*{8})?", each) for each in shown[2:-2])
+
+
+def test_a_line_of_a_quoted_text_that_looks_like_a_masked_key_hides_what_is_below_it() -> None:
+    text = "label: 'a\n pw: b\n  c'\nnvr:\n  host: h"
+    assert lines(text)[1:] == [" ********", "  ********", "nvr:", "  host: h"]
+    assert lines("label: 'a\n  pw: b'\n    host: h\nsite: a")[2:] == ["    ********", "site: a"]
+
+
+def test_a_comment_below_a_masked_key_hides_nothing_more() -> None:
+    text = "nvr:\n  password: !secret env:A\n# a comment\n  port: 1"
+    assert lines(text) == text.split("\n")
 
 
 def test_free_keys_end_with_their_map() -> None:
@@ -168,6 +179,17 @@ def test_files_are_read_by_line(tmp_path: Path) -> None:
         "body: |\n  it's {\n  - [\npw:\n  hunter",
         "host:\n  pw: hunter\n    '\npw:\n- hunter'\n- hunter",
         "label: x\n  'y\npw: hunter'\n  hunter",
+        "- acceptance: :{\n  pw:\n  - hunter]\n  - hunter",
+        "- label: :[\n  'x\n  pw:\n  - a']\n  - hunter",
+        "- body: |\n    it's: {\n  pw:\n  - hunter}\n  - [hunter]]\n  - hunter",
+        "body: |\n  x\n frob: hunter\n  - hunter",
+        "label: }]\npw: ]\n- hunter]\n- {hunter}}\n- hunter",
+        "pw:\n  - hunter\n# a comment\n  - hunter",
+        "- pw:\n  # a comment\n# and one more\n  - [hunter,\n# c\n    hunter]\n  - hunter",
+        "? pw\n: - hunter\n  - hunter",
+        "labels:\n- :{\n  frob: {\n- pw:\n  - hunter}}\n  - hunter",
+        "label: frob: x\n  hunter",
+        "password: !secret env:A\n  hunter",
     ],
 )
 def test_quotes_and_brackets_over_many_lines_uncover_nothing(text: str) -> None:
@@ -181,3 +203,14 @@ def test_quotes_and_brackets_over_many_lines_uncover_nothing(text: str) -> None:
 def test_no_text_before_it_uncovers_a_password(before: list[str], key: str) -> None:
     text = "\n".join(before)
     assert "hunter" not in "".join(lines(f"{text}\n{key}: hunter"))
+
+
+@given(
+    st.lists(st.text(alphabet="ap: -'\"[]{},#\n&!?@|\\", max_size=30)),
+    st.sampled_from(["", "  ", "- ", "  - "]),
+    st.lists(st.text(alphabet="ap: -'\"[]{},#&!?@|\\", max_size=12), max_size=5),
+)
+def test_no_text_uncovers_a_list_below_a_password(before: list[str], lead: str, junk: list[str]) -> None:
+    indent = " " * len(lead)
+    below = [f"{indent}- hunter{each}" for each in junk]
+    assert "hunter" not in "".join(lines("\n".join([*before, f"{lead}pw:", *below])))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,6 +133,37 @@ def test_a_play_that_is_killed_in_the_middle_of_a_write(killing: Killing) -> Non
     ran = plays.play("--resume", play)
     assert ran.code == 0, ran.out + ran.err
     assert all(plays.is_declared(site) for site in SITES)
+
+
+def cut_before(path: Path, is_cut: Callable[[dict[str, Any]], bool]) -> None:
+    """Leave of a journal what a kill before a record would have left."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    end = next(number for number, line in enumerate(lines) if is_cut(json.loads(line)))
+    path.write_bytes(b"".join(lines[:end]))
+
+
+def test_a_site_that_was_killed_between_its_last_write_and_its_record(killing: Killing) -> None:
+    """Nothing of the run is left on the site, so only its journal can tell: the site was applied once, by that run."""
+    plays = killing.plays
+    killing.next_state()
+    plays.write(TEXT.replace("waves: [1, 3]", "waves: [3, 1]"))
+    first = plays.play("playbook.yml", "--var", "soak=1s")
+    assert first.code == 0, first.err
+    play = document(first)["play"]
+    site, before = SITES[-1], plays.runs(SITES[-1])
+    (run,) = [each.data["run"] for each in plays.records(play) if each.data.get("at") == "1/steps/1"][:1]
+    state = plays.folder / ".ivn"
+    cut_before(state / "runs" / run / "journal.jsonl", lambda each: each["event"] == "site_end")
+    cut_before(
+        state / "plays" / play / "journal.jsonl",
+        lambda each: each["event"] == "result" and each["data"]["at"] == "1/steps/1",
+    )
+    assert plays.runs(site) == [*before[:-1], "unfinished"]
+    ran = plays.play("--resume", play)
+    plays.write(TEXT)
+    assert ran.code == 0, ran.out + ran.err
+    assert set(words(ran).values()) == {"changed"}
+    assert plays.runs(site) == [*before, "unchanged"]
 
 
 def test_what_must_be_the_same(killing: Killing, tmp_path: Path) -> None:

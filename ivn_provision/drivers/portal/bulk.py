@@ -12,7 +12,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from ivn_provision.drivers.portal.objects import KEY, off
+from ivn_provision.drivers.portal.objects import KEY
 from ivn_provision.errors import Refused, TargetError
 from ivn_provision.strict_json import Node, WrongShape
 from ivn_provision.transports.deadline import exceeded
@@ -57,6 +57,8 @@ class PortalFleet:
     Pages are read in the order of their keys, by the site that needs the next one, so that none waits for more
     of the list than up to itself. Others wait meanwhile, and share a failure: each asking anew would add up the
     deadlines. `expected` is how many sites the run is over.
+
+    A list that is not as it has to be is read no further: what it did not say soundly is asked for site by site.
     """
 
     expected: int
@@ -68,6 +70,7 @@ class PortalFleet:
     _pages: int = field(default=0, init=False)
     _last: str = field(default="", init=False)
     _token: str | None = field(default="", init=False)
+    _unsound: bool = field(default=False, init=False)
     _read_at: float = field(default=0.0, init=False)
     _began_at: float = field(default=0.0, init=False)
     _failure: TargetError | None = field(default=None, init=False)
@@ -91,7 +94,7 @@ class PortalFleet:
                 raise copy(self._failure)
             while self._token is not None and account > self._last and not self._alone:
                 began = self.clock()
-                self._read_page(client, ask)
+                self._read_page(ask)
                 client.waited(self.clock() - began)
             return None if self._alone else self._given(account)
 
@@ -111,21 +114,20 @@ class PortalFleet:
         finally:
             self._lock.release()
 
-    def _read_page(self, client: JsonClient, ask: Ask) -> None:
+    def _read_page(self, ask: Ask) -> None:
         token = {"page_token": self._token} if self._token else {}
         try:
             reply = ask({"include": _INCLUDE, "page_size": str(PAGE_SIZE), **token})
             self._keep(Node(reply.body))
         except Refused:
             self._read_alone()  # a portal without this list
-        except WrongShape as error:
-            raise self._failed(off(error, client.endpoint)) from error
+        except WrongShape:
+            self._unsound = True
         except TargetError as error:
-            raise self._failed(error) from error
-
-    def _failed(self, error: TargetError) -> TargetError:
-        self._failure, self._failures = copy(error), self._failures + 1
-        return error
+            self._failure, self._failures = copy(error), self._failures + 1
+            raise
+        if self._unsound:
+            self._token = None
 
     def _read_alone(self) -> None:
         self._alone = True
@@ -150,12 +152,17 @@ class PortalFleet:
         self._token = None if token.is_null else token.text()
 
     def _keep_site(self, site: Node) -> None:
-        key = site["key"].text(KEY, "a key")
-        if key <= self._last:
-            site["key"].wrong("does not come behind the key before it")
-        self._last = key
-        if key not in self._taken:
-            self._kept[key] = _Kept(_packed(site), self._read_at)
+        """A record that is off costs its own site a request, and none of the others."""
+        try:
+            key = site["key"].text(KEY, "a key")
+            if key <= self._last:
+                self._kept.pop(key, None)  # said twice: which is right?
+                site["key"].wrong("does not come behind the key before it")
+            self._last = key
+            if key not in self._taken:
+                self._kept[key] = _Kept(_packed(site), self._read_at)
+        except WrongShape:
+            self._unsound = True
 
     def _given(self, account: str) -> Listed | None:
         self._taken.add(account)
@@ -164,7 +171,7 @@ class PortalFleet:
         if kept is not None:
             fresh = now - kept.at <= FRESH_SECONDS
             return Listed(json.loads(zlib.decompress(kept.packed))) if fresh else None
-        if self._vacant is None or now - self._began_at > FRESH_SECONDS:
+        if self._unsound or self._vacant is None or now - self._began_at > FRESH_SECONDS:
             return None
         lease = self._vacant.get(account)
         return Listed(None, lease.value if lease is not None else None)

@@ -79,7 +79,7 @@ def audit_fleet(
     moment = Moment(at, Counter(each.state for each in sites), sum(len(each.findings) for each in sites))
     notes = (*about.notes, *memory.notes)
     if history is not None:
-        notes += _kept(history, moment, about, known)
+        notes += _kept(history, moment, about, known, before=memory, now=clock())
     return Audit(
         at=at,
         seconds=max(0.0, (clock() - began).total_seconds()),
@@ -144,10 +144,20 @@ def _unused(waiving: Waiving, sites: Sequence[SiteAudit], about: About) -> tuple
     return waiving.unused(seen, unread, whole=not about.selection)
 
 
-def _kept(history: History, moment: Moment, about: About, known: Mapping[str, SiteMemory]) -> tuple[str, ...]:
+def _kept(
+    history: History,
+    moment: Moment,
+    about: About,
+    known: Mapping[str, SiteMemory],
+    *,
+    before: Memory,
+    now: datetime,
+) -> tuple[str, ...]:
     """Adds this audit; an audit that cannot be kept is still an audit."""
     try:
-        history.add(moment, about.selection, known, only_these=not about.selection)
+        history.add(
+            moment, about.selection, known, only_these=not about.selection, before=before.sites, now=now
+        )
     except StateError as error:
         return (f"this audit is not remembered: {error.summary}",)
     return ()

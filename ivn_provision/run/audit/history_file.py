@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ivn_provision.run.audit.memory import Seen, SiteMemory
@@ -19,17 +20,25 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _WHAT = re.compile(r"[a-z0-9_/-]{1,80}")
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 _MANY = 10_000_000
+_SOME = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """One audit. `sites` is None in an old one, of which only the numbers are kept; else it has every site that was
-    ever audited in this fleet, as it was last seen."""
+    """One audit. `sites` is None in an old one, of which only the numbers are kept, and some `names` of sites; else it has
+    every site that was ever audited in this fleet, as it was last seen."""
 
     moment: Moment
     fleet: str
     selection: str
     sites: Mapping[str, SiteMemory] | None = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+
+
+def without_sites(audit: Remembered) -> Remembered:
+    """The numbers alone, and as many names as tell fleets apart: always the same of the same sites."""
+    names = sorted(audit.sites or (), key=lambda name: hashlib.sha256(name.encode()).digest())[:_SOME]
+    return replace(audit, sites=None, names=tuple(names))
 
 
 def written(audit: Remembered) -> bytes:
@@ -52,6 +61,8 @@ def written(audit: Remembered) -> bytes:
             ]
             for name, site in sorted(audit.sites.items())
         }
+    elif audit.names:
+        document["names"] = list(audit.names)
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
@@ -68,12 +79,15 @@ def parsed(content: bytes, *, now: str) -> Remembered:
         for name, each in document["states"].members()
     }
     moment = Moment(_time(document["at"], now), states, document["findings"].integer(0, _MANY))
-    sites = document.find("sites")
+    sites, names = document.find("sites"), document.find("names")
     return Remembered(
         moment,
         document["fleet"].text(),
         document["selection"].text(),
         None if sites is None else {_name(name): _site(each, now) for name, each in sites.members()},
+        tuple(each.text(_NAME, "the name of a site") for each in names.items())
+        if names and sites is None
+        else (),
     )
 
 

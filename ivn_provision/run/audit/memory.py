@@ -52,6 +52,18 @@ def remembered(
     return replace(audit, findings=findings, since=since), SiteMemory(audit.state, since, seen)
 
 
+def merged(later: SiteMemory, earlier: SiteMemory) -> SiteMemory:
+    """Of two audits that saw a site and did not know of each other: it stands as the later one says, and every finding is
+    as old as either knows. One that is gone meanwhile is left to the next audit."""
+    both = {**earlier.seen, **later.seen}
+    seen = {
+        id_: Seen(min(each.at, _first_seen(id_, earlier.seen, each.at)), each.what)
+        for id_, each in both.items()
+    }
+    since = min(later.since, earlier.since) if later.state is earlier.state else later.since
+    return SiteMemory(later.state, since, seen)
+
+
 def _first_seen(id_: str, known: Mapping[str, Seen], at: str) -> str:
     """Of the finding itself; of the one that it was a part of; or of the parts that it was made of."""
     if id_ in known:

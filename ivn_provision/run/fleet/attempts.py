@@ -24,6 +24,7 @@ from ivn_provision.run.holding import WAITS, lease_seconds
 from ivn_provision.run.journal import Journal, Record, read_run, standing_of
 from ivn_provision.run.outcomes import SiteOutcome
 from ivn_provision.run.resuming import as_the_run, resume_site
+from ivn_provision.run.run_names import attempt_name
 from ivn_provision.run.side_by_side import guarded
 from ivn_provision.run.state import StateFolder
 from ivn_provision.run.targets import Opener
@@ -61,7 +62,7 @@ def apply_job(job: SiteJob, hands: Hands) -> SiteResult:
 
 
 def attempts(state: StateFolder, job: SiteJob) -> tuple[str, ...]:
-    """The runs of this state folder that were made for a job."""
+    """The runs of this state folder that were made for a job, in the order they were begun."""
     try:
         names = os.listdir(state.path / "runs")
     except FileNotFoundError:
@@ -163,7 +164,7 @@ def _until_free(site: Site, job: SiteJob, hands: Hands) -> SiteResult:
 
 
 def _attempt(site: Site, job: SiteJob, hands: Hands) -> SiteResult:
-    run = f"{_prefix(job)}{secrets.token_hex(3)}"
+    run = attempt_name(_prefix(job), len(attempts(hands.state, job)), secrets.token_hex(2))
 
     def same(_: Site, plan: SitePlan) -> SitePlan:
         if plan_digest(site, plan) != job.plan:

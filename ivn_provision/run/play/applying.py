@@ -20,6 +20,7 @@ from ivn_provision.run.events import Observer
 from ivn_provision.run.fleet.loading import FleetFiles
 from ivn_provision.run.fleet.refs import SiteRef
 from ivn_provision.run.guards import Guards, OnFailure
+from ivn_provision.run.late_end import note_late_end
 from ivn_provision.run.outcomes import SiteOutcome
 from ivn_provision.run.past import PastSite, past_of
 from ivn_provision.run.play.standing import Result
@@ -62,7 +63,7 @@ class Applying:
             result = result_of(outcome)
             if result is not None:
                 if result.applied and not (result.changed or result.failed) and outcome.site in earlier:
-                    result = replace(result, changed=True, run=earlier[outcome.site])
+                    result = self._made_before(result, earlier[outcome.site])
                 kept.add(outcome.site)
                 task.keep(result)
 
@@ -77,6 +78,12 @@ class Applying:
         for outcome in outcomes:
             if outcome.site not in kept:
                 ended(outcome)
+
+    def _made_before(self, result: Result, run: str) -> Result:
+        """Nothing was left to be done: it was the run that was killed that changed the site."""
+        state, owner = self.guards.state, self.guards.owner
+        note_late_end(state, run, result.site, self.opener.clock, who=owner)
+        return replace(result, changed=True, run=run)
 
     def _guards(self, task: Task, step: Step) -> Guards:
         verifying = Verifying(self.opener, self.observer, self.time, stopping=self.guards.stopping)

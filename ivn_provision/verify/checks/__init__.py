@@ -8,6 +8,7 @@ from ivn_provision.verify.checks import (  # noqa: F401 - imported to register t
     events,
     mail,
     network,
+    onvif,
     portal,
     recorder,
     video,

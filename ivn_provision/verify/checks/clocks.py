@@ -29,10 +29,8 @@ def recorder_clock(evidence: Evidence) -> Iterator[Found]:
         yield unknown(f"the recorder's time was not read: {evidence.missing.get('nvr', 'it gave none')}")
     elif found := differences(evidence, declared):
         yield from found
-    elif abs(offset) >= _pre_seconds(evidence):
-        yield failed(
-            f"at least {offset:+g} s off; the clip begins {_pre_seconds(evidence)} s before", _REMEDY
-        )
+    elif abs(offset) >= pre_seconds(evidence):
+        yield failed(f"at least {offset:+g} s off; the clip begins {pre_seconds(evidence)} s before", _REMEDY)
     elif abs(offset) >= NOTED_SECONDS:
         yield warned(f"at least {offset:+g} s off", _REMEDY)
     else:
@@ -56,7 +54,7 @@ def mail_clock(evidence: Evidence) -> Iterator[Found]:
         event.offset_seconds,
         f"the mail of {moment(event.received_at)} says {event.offset_seconds:+g} s",
     )
-    if abs(offset) >= _pre_seconds(evidence):
+    if abs(offset) >= pre_seconds(evidence):
         yield failed(f"{text}: the clip is looked for at the wrong time", _REMEDY)
     else:
         yield passed(text)
@@ -68,6 +66,7 @@ def camera_clock(evidence: Evidence) -> Iterator[Found]:
     yield from compared(evidence, "clock of a camera", Part("camera_clock", _CAMERA_RISK))
 
 
-def _pre_seconds(evidence: Evidence) -> int:
+def pre_seconds(evidence: Evidence) -> int:
+    """How long before an alarm its clip begins."""
     clip = evidence.site.portal.clip if evidence.site.portal else None
     return clip.pre_seconds if clip else PRE_SECONDS
