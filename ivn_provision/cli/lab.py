@@ -54,12 +54,12 @@ def command() -> None:
     help="How the recorders keep their settings; no shipped layout describes b.",
 )
 @click.option("--store-b", "store_b", multiple=True, metavar="SITE", help="Store b for this site only.")
+@click.option("--onvif", is_flag=True, help="All cameras speak ONVIF too.")
 @click.option(
     "--axis",
     type=click.Choice(["5.50", "10.12", "11.11", "12.9"]),
     help="Play each site's first camera too: an Axis camera with this firmware.",
 )
-@click.option("--onvif", is_flag=True, help="All cameras speak ONVIF too.")
 @click.option("--portal-port", type=click.IntRange(0, 65535), default=8443, hidden=True)
 @click.option("--mail-port", type=click.IntRange(0, 65535), default=2525, hidden=True)
 @click.option("--free-ports", is_flag=True, hidden=True)
@@ -71,8 +71,8 @@ def up(  # noqa: PLR0917 - click calls it by keyword
     latency: int,
     store: str,
     store_b: tuple[str, ...],
-    axis: str | None,
     onvif: bool,
+    axis: str | None,
     portal_port: int,
     mail_port: int,
     free_ports: bool,
@@ -90,8 +90,8 @@ def up(  # noqa: PLR0917 - click calls it by keyword
         free_ports=free_ports,
         all_store_b=store == "b",
         store_b=store_b,
-        axis=axis or "",
         onvif=onvif,
+        axis=axis or "",
     )
     lab_control.refuse_if_running(wish.directory)
     if detach:
@@ -138,8 +138,7 @@ def tamper(site: str, kind: str, key: str, fields: tuple[str, ...], directory: P
     KIND is one of the recorder's (camera, hardware_event, generic_event, mail_message, mail_server, alarm,
     server_access, services, user), of its Windows (windows_service, firewall_rule, clock, time_source, disk),
     of its cameras over ONVIF (onvif), of the portal's (site, device, pin) or, after `camera-N/`, of an Axis camera
-    that the lab plays (param, rule, configuration, recipient, user). A wrong FIELD is answered with those that
-    there are.
+    that the lab plays (param, rule, configuration, recipient, user). A wrong FIELD is answered with those that there are.
     """
     arguments = {"site": site, "kind": kind, "key": key, "fields": dict(lab_gui.fields_of(fields))}
     lab_control.call(directory, "tamper", arguments)
@@ -191,12 +190,11 @@ def fire(site: str, source: str, what: tuple[str, ...], edge: str, directory: Pa
 @click.option("--off", is_flag=True, help="Switch the fault off again.")
 @_directory
 def fault(words: tuple[str, ...], off: bool, directory: Path) -> None:
-    """Make a recorder, its wire, a camera, the portal or the mail server fail in a given way: see `lab faults`.
-
-    CAMERA is the address of one that speaks ONVIF, camera-N an Axis camera that the lab plays.
-    """
+    """Make a recorder, its wire, a camera, the portal or the mail server fail in a given way: see `lab faults`."""
     if len(words) not in {2, 3}:
-        raise UsageProblem("say `fault PLACE NAME` or `fault SITE camera-N NAME`")
+        raise UsageProblem(
+            "say `fault SITE NAME`, `fault SITE camera-N NAME`, `fault portal NAME` or `fault mail NAME`"
+        )
     *places, name = words
     place = "/".join(places)
     lab_control.call(directory, "fault", {"place": place, "name": name, "on": not off})
@@ -204,7 +202,7 @@ def fault(words: tuple[str, ...], off: bool, directory: Path) -> None:
 
 
 @command.command()
-@click.argument("place", type=click.Choice(["SITE", "AXIS", "CAMERA", "portal", "mail"]), required=False)
+@click.argument("place", type=click.Choice(["SITE", "camera", "onvif", "portal", "mail"]), required=False)
 def faults(place: str | None) -> None:
     """What `lab fault` can switch on, and the row of the failure table that each fault makes come true."""
     from ivn_provision.cli import lab_faults

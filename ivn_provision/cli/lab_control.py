@@ -201,7 +201,7 @@ def _recorders(status: Mapping[str, Any]) -> list[str]:
 
 def _faults(status: Mapping[str, Any]) -> list[str]:
     found = [(place, status[place]["faults"]) for place in ("portal", "mail")]
-    found += [place for site in status["sites"] for place in _places(site)]
+    found += [entry for site in status["sites"] for entry in _places(site)]
     return [f"  {place}: {', '.join(on)}" for place, on in (*found, *lab_cameras.faults(status)) if on]
 
 

@@ -39,8 +39,8 @@ class Wish:
     free_ports: bool = False
     all_store_b: bool = False
     store_b: tuple[str, ...] = ()
-    axis: str = ""
     onvif: bool = False
+    axis: str = ""
 
 
 def run(wish: Wish, announce: Callable[[dict[str, Any]], None]) -> None:
@@ -106,8 +106,8 @@ def _arguments(wish: Wish) -> list[str]:
     arguments += ["--write-sites", str(wish.sites_directory)] if wish.sites_directory else []
     arguments += ["--store", "b"] if wish.all_store_b else []
     arguments += [word for site in wish.store_b for word in ("--store-b", site)]
-    arguments += ["--axis", wish.axis] if wish.axis else []
     arguments += ["--onvif"] if wish.onvif else []
+    arguments += ["--axis", wish.axis] if wish.axis else []
     return [*arguments, "--free-ports"] if wish.free_ports else arguments
 
 

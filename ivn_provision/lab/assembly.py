@@ -92,8 +92,8 @@ class Assembly:
         await self.portal.start(portal, (self.tls.certificate, self.tls.key))
         for nvr in self.nvrs.values():
             await nvr.start()
-        await self.cameras.start()
         await self.onvif.start()
+        await self.cameras.start()
 
     async def stop(self) -> None:
         """Stop all parts, whatever was started."""
@@ -167,8 +167,8 @@ class Assembly:
         return (self.cameras.get(site, camera), rest) if slash and TARGET.fullmatch(camera) else (None, kind)
 
     def fault(self, place: str, name: str, *, on: bool) -> None:
-        """Switch a fault of `portal`, `mail`, a site's recorder, or a camera: one that speaks ONVIF (`SITE/ADDRESS`),
-        or one that the lab plays (`SITE/camera-10`). Raises LabError."""
+        """Switch a fault of `portal`, `mail`, a site's recorder, its camera (`SITE/camera-10`) or a camera that speaks
+        ONVIF (`SITE/ADDRESS`). Raises LabError."""
         if place == "portal":
             check_fault(name)
             (self.portal.faults.add if on else self.portal.faults.discard)(name)

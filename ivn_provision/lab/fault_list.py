@@ -67,7 +67,7 @@ MAIL = (
 )
 """Of the mail server."""
 
-AXIS = (
+CAMERA = (
     Fault("cut-before-rule", "AddActionRule is not carried out: its connection ends"),
     Fault("cut-after-rule", "AddActionRule is carried out, and its connection ends without an answer"),
     Fault("cut-before-remove", "nothing is removed by SOAP: the connection ends instead"),
@@ -83,7 +83,7 @@ AXIS = (
     Fault("parallel", "requests at the same time are answered, also where the profile would not"),
     Fault("dead", "every connection is closed at once"),
 )
-"""Of an Axis camera that the lab plays itself."""
+"""Of a camera that the lab plays."""
 
 PORTAL = (
     Fault("rate-limit", "more than 5 requests a second are refused: 429, with Retry-After"),

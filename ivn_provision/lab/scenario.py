@@ -14,9 +14,9 @@ FIRST_NUMBER = 10
 class LabCamera:
     """A device that a technician has added to the recorder: still under the name the wizard gave it.
 
+    With `onvif` it also speaks ONVIF, at the recorder's address; port 0 takes a free one.
     With `axis` (a profile: `5.50`, `10.12`, `11.11`, `12.9`) the lab plays the camera itself too, over VAPIX at
     `axis_host` (a loopback address, "" = the recorder's own) on ports of which 0 takes a free one.
-    With `onvif` it also speaks ONVIF, at the recorder's address; port 0 takes a free one.
     """
 
     address: str
@@ -25,14 +25,14 @@ class LabCamera:
     name: str = "Camera 1"
     inputs: int = 1
     channels: int = 1
+    onvif: Literal["", "http", "https"] = ""
+    onvif_port: int = 0
     axis: str = ""
     axis_host: str = ""
     axis_http_port: int = 0
     axis_https_port: int = 0
     axis_username: str = "root"
     axis_password: str = "lab-only"  # noqa: S105 - replaced by a random one at `lab up`
-    onvif: Literal["", "http", "https"] = ""
-    onvif_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,19 +53,19 @@ def with_store_b(sites: Iterable[LabSite], keys: Collection[str] | None = None) 
     )
 
 
+def with_onvif(sites: Iterable[LabSite], scheme: Literal["http", "https"] = "https") -> tuple[LabSite, ...]:
+    """The sites, all of whose cameras speak ONVIF too."""
+    return tuple(
+        replace(site, cameras=tuple(replace(each, onvif=scheme) for each in site.cameras)) for site in sites
+    )
+
+
 def with_axis(sites: Iterable[LabSite], name: str) -> tuple[LabSite, ...]:
     """The sites, each with a first camera that the lab plays itself over VAPIX. Raises LabError for no such profile."""
     model = profile(name).product
     return tuple(
         replace(site, cameras=(replace(site.cameras[0], axis=name, model=model), *site.cameras[1:]))
         for site in sites
-    )
-
-
-def with_onvif(sites: Iterable[LabSite], scheme: Literal["http", "https"] = "https") -> tuple[LabSite, ...]:
-    """The sites, all of whose cameras speak ONVIF too."""
-    return tuple(
-        replace(site, cameras=tuple(replace(each, onvif=scheme) for each in site.cameras)) for site in sites
     )
 
 

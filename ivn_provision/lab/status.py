@@ -82,12 +82,12 @@ def _site(assembly: Assembly, key: str) -> Json:
         "management_application_open": nvr.windows.management_application_open,
         "username": site.username,
         "cameras": [camera.address for camera in site.cameras],
-        "axis_cameras": [_camera(number, each) for key, number, each in assembly.cameras if key == site.key],
         "onvif": [
             {"place": place, "origin": each.origin, "faults": sorted(each.faults)}
             for place, each in assembly.onvif.devices.items()
             if place.startswith(f"{key}/")
         ],
+        "axis_cameras": [_camera(number, each) for key, number, each in assembly.cameras if key == site.key],
         "scheduled_tasks": [{"name": each.name, "due_at": each.due_at} for each in nvr.windows.tasks.all()],
         "faults": sorted(nvr.faults | nvr.windows.faults.on),
         "last_recorder_events": [_plain(each) for each in list(nvr.events_log)[-_LAST:]],

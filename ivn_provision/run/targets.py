@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ivn_provision.drivers.xprotect_e.layout_set import Layouts
     from ivn_provision.run.portals import Portals
     from ivn_provision.transports.http import JsonClient
-    from ivn_provision.transports.vapix import VapixLink  # type: ignore[import-untyped]
+    from ivn_provision.transports.vapix import VapixLink
 
 READ_SCOPE = "sites:read events:read"
 WRITE_SCOPE = "sites:read events:read sites:write secrets:write"
@@ -87,9 +87,9 @@ class Opener:
                 fleet=self._portals().fleet(site.portal, secret) if self.listed else None,
             )
         for target, camera, link in self._cameras(site, deadline):
-            from ivn_provision.drivers.axis.driver import AxisReader  # type: ignore[import-untyped]
+            from ivn_provision.drivers.axis.driver import AxisReader
 
-            found[target] = AxisReader(site.name, camera, link)
+            found[target] = AxisReader(site.name, camera, link, passwords=self._camera_accounts(camera))
         return found
 
     def _cameras(
@@ -168,7 +168,21 @@ class Opener:
         for target, camera, link in self._cameras(site, self._deadline):
             from ivn_provision.drivers.axis.driver import AxisWriter
 
-            found[target] = AxisWriter(site.name, camera, link, known_password=self._camera_mail(camera))
+            found[target] = AxisWriter(
+                site.name,
+                camera,
+                link,
+                passwords=self._camera_accounts(camera),
+                known_password=self._camera_mail(camera),
+            )
+        return found
+
+    def _camera_accounts(self, camera: Camera) -> Mapping[str, Secret]:
+        """Passwords of declared accounts, as far as they are at hand: a login shows whether one is right."""
+        found = {}
+        for user in (camera.axis.users if camera.axis else None) or ():
+            with suppress(SecretError):
+                found[user.name] = self.secret(user.password)
         return found
 
     def _camera_mail(self, camera: Camera) -> Secret | None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from ivn_provision.errors import LabError
-from ivn_provision.lab.fault_list import AXIS
+from ivn_provision.lab.fault_list import CAMERA
 from ivn_provision.lab.lab import Lab
 from tests.support.axis_camera import (
     SITE,
@@ -177,7 +177,7 @@ def test_slow(lab: Lab) -> None:
 
 
 def test_every_fault_of_the_list_can_be_switched_and_no_other(lab: Lab) -> None:
-    for each in AXIS:
+    for each in CAMERA:
         name = each.name.replace("=N", "=3")
         lab.fault(f"{SITE}/camera-10", name)
         assert (

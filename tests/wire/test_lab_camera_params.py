@@ -164,7 +164,7 @@ def test_definitions_tell_type_bounds_and_rights(old: Lab) -> None:
         "d:group[@name='root']/d:group[@name='SMTP']/d:parameter[@name='MailServerPort1']", DEFINITIONS
     )
     assert port is not None
-    assert {str(name): value for name, value in port.attrib.items()} == {
+    assert {str(name): str(value) for name, value in port.attrib.items()} == {
         "name": "MailServerPort1",
         "value": "25",
         "securityLevel": "7766",
@@ -172,7 +172,7 @@ def test_definitions_tell_type_bounds_and_rights(old: Lab) -> None:
     }
     number = port.find("d:type/d:int", DEFINITIONS)
     assert number is not None
-    assert {str(name): value for name, value in number.attrib.items()} == {"min": "0", "max": "65535"}
+    assert {str(name): str(value) for name, value in number.attrib.items()} == {"min": "0", "max": "65535"}
     entries = root.iterfind(".//d:parameter[@name='Trig']/d:type/d:enum/d:entry", DEFINITIONS)
     assert [each.get("value") for each in entries] == ["closed", "open"]
     assert root.findtext("d:firmwareVersion", namespaces=DEFINITIONS) == "5.50.5.10"

@@ -80,7 +80,7 @@ class AxisCamera:
 
     @property
     def faults(self) -> set[str]:
-        """Those that are on; see `fault_list.AXIS`."""
+        """Those that are on; see `fault_list.CAMERA`."""
         return self.device.mishaps.on
 
     @property

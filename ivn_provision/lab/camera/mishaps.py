@@ -1,4 +1,4 @@
-"""The faults of a camera that end or refuse requests at a chosen moment; see `fault_list.AXIS`."""
+"""The faults of a camera that end or refuse requests at a chosen moment; see `fault_list.CAMERA`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from ivn_provision.errors import LabError
 from ivn_provision.lab.camera.counters import CameraCounters
-from ivn_provision.lab.fault_list import AXIS, names
+from ivn_provision.lab.fault_list import CAMERA, names
 
-_NAMES = names(AXIS)
+_NAMES = names(CAMERA)
 _COUNTED = re.compile(r"([a-z0-9-]+=)(\d{1,6})")
 _REMOVES = frozenset({"RemoveActionRule", "RemoveActionConfiguration", "RemoveRecipientConfiguration"})
 
