@@ -9,6 +9,7 @@ import pytest
 
 from ivn_provision.errors import LabError
 from ivn_provision.lab.camera.profile import PROFILES, profile
+from ivn_provision.lab.fault_list import CAMERA
 from ivn_provision.lab.lab import Lab
 from ivn_provision.lab.sites import generated_sites, with_axis
 from ivn_provision.spec.fleet import find_site
@@ -166,3 +167,9 @@ def test_the_command_line(tmp_path: Path) -> None:
         assert "cut-before-rule" in ivn("lab", "faults", "camera", cwd=tmp_path).out
     finally:
         lab("down")
+
+
+def test_the_page_lists_every_fault_and_profile() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "lab-axis-camera.md").read_text("utf-8")
+    assert [each for each in CAMERA if f"| `{each.name}` | {each.text} |" not in page] == []
+    assert [each for each in PROFILES if f"| `{each}` | {profile(each).product} |" not in page] == []
