@@ -15,7 +15,7 @@ from typing import Any
 from ivn_provision.errors import UsageProblem
 from ivn_provision.lab.clock import Clock, system_clock
 from ivn_provision.lab.lab import Lab
-from ivn_provision.lab.sites import generated_sites
+from ivn_provision.lab.sites import generated_sites, with_axis
 from ivn_provision.plan.attestations import Attestation
 from ivn_provision.run.attestation_files import attestation_file, attestations_of, record
 from ivn_provision.run.engine import SiteOutcome, apply_sites, plan_sites
@@ -163,9 +163,15 @@ def _is_free(prefix: str) -> bool:
 
 
 @contextmanager
-def started(folder: Path, *, count: int = 1, clock: Clock = system_clock) -> Iterator[World]:
-    """A lab of `count` generated sites (`lab-0001`...) with their site files. The clock is that of all its parts."""
+def started(
+    folder: Path, *, count: int = 1, clock: Clock = system_clock, axis: str = ""
+) -> Iterator[World]:
+    """A lab of `count` generated sites (`lab-0001`...) with their site files. The clock is that of all its parts.
+
+    With `axis` (a profile) the first camera of each site is played over VAPIX too.
+    """
     sites = generated_sites(count, own_addresses())
+    sites = with_axis(sites, axis) if axis else sites
     with Lab(folder / "lab", sites, portal_port=0, mail_port=0, clock=clock) as lab:
         lab.write_sites(folder / "sites")
         yield World(lab, folder / "sites")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ivn_provision.drivers.axis.seen import CameraSeen
 from ivn_provision.spec.site import Camera
 from ivn_provision.verify.checks.camera_seen import each_camera, subject_of
-from ivn_provision.verify.drift import Part, compared, differences, is_declared, moment
+from ivn_provision.verify.drift import Part, compared, differences, moment
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.registry import check
 from ivn_provision.verify.result import Found, failed, passed, unknown, warned
@@ -65,16 +65,21 @@ def mail_clock(evidence: Evidence) -> Iterator[Found]:
         yield passed(text)
 
 
+@check(
+    "camera-time-source", title="The cameras keep their time as declared", target="camera", refs=("row 18",)
+)
+def camera_time_source(evidence: Evidence) -> Iterator[Found]:
+    """Time zone and time server, of cameras that the site manages itself (`cameras[].axis.time`)."""
+    yield from compared(evidence, "clock of a camera", Part("camera_clock", _CAMERA_RISK))
+
+
 @check("camera-clock", title="The cameras' clocks are right", target="camera", refs=("row 18",))
 def camera_clock(evidence: Evidence) -> Iterator[Found]:
-    """Of cameras that the site manages itself: time zone and time server as declared (`cameras[].axis.time`), and the
-    offset from this machine's clock, as far as the round trip shows, with the limits of `recorder-clock`.
+    """Of cameras that the site manages itself: the offset from this machine's clock, as far as the round trip shows,
+    with the limits of `recorder-clock`.
 
     Older firmware says its time without a zone: it is judged only where the camera's zone is known.
     """
-    declared = Part("camera_clock", _CAMERA_RISK)
-    if is_declared(evidence, declared) or evidence.why_missing(declared.kind):
-        yield from compared(evidence, "clock of a camera", declared)
     yield from each_camera(evidence, lambda camera, seen: _camera_clock(evidence, camera, seen))
 
 
