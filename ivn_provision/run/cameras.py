@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ivn_provision.drivers.axis.seen import CameraSeen
 from ivn_provision.drivers.base import Reader
+from ivn_provision.errors import Refused
 from ivn_provision.model.targets import camera_number
 from ivn_provision.spec.axis import AxisConnect
 from ivn_provision.spec.site import Site
@@ -46,13 +47,20 @@ class CameraInputs:
         return shot.source == "hardware" and shot.wired_to in self.connects
 
     def trip(self, shot: Shot) -> None:
-        """On, and off again after two seconds; never twice, whatever the line does.
+        """On, and off again after two seconds; never twice, whatever the line does. Its state is asked first: a
+        camera that does not answer then was surely not tripped, and an input that is active cannot be.
 
         Raises Uncertain where nobody knows whether the camera did it, another TargetError where it surely did not.
         """
-        from ivn_provision.drivers.axis.extra import check_pulse, pulse_asked
+        from ivn_provision.drivers.axis.extra import check_pulse, inputs_asked, parse_inputs, pulse_asked
 
         with closing(self.line(self.connects[shot.wired_to])) as link:
+            if parse_inputs(link.ask(inputs_asked([shot.input]))).get(shot.input):
+                raise Refused(
+                    f"input {shot.input} of camera {shot.wired_to} is active already: it cannot be tripped",
+                    endpoint=link.endpoint,
+                    next_step="close the contact, or correct io_ports.normal; see camera-inputs of `check`",
+                )
             check_pulse(link.ask(pulse_asked(shot.input)))
 
 

@@ -163,9 +163,7 @@ def _is_free(prefix: str) -> bool:
 
 
 @contextmanager
-def started(
-    folder: Path, *, count: int = 1, clock: Clock = system_clock, axis: str = ""
-) -> Iterator[World]:
+def started(folder: Path, *, count: int = 1, clock: Clock = system_clock, axis: str = "") -> Iterator[World]:
     """A lab of `count` generated sites (`lab-0001`...) with their site files. The clock is that of all its parts.
 
     With `axis` (a profile) the first camera of each site is played over VAPIX too.
