@@ -9,9 +9,10 @@ from ivn_provision.model.desired import Desired
 from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.live import Ability, Capabilities, Capability, Live
 from ivn_provision.model.resource import UNSET, Address, Resource, Value
+from ivn_provision.plan.equal import same
 from ivn_provision.plan.match import match
 from ivn_provision.plan.plan import Action, Change, FieldChange, Foreign, Unverified
-from ivn_provision.secret import Fingerprint, Secret
+from ivn_provision.secret import Secret
 from ivn_provision.spec.values import Computed
 
 
@@ -216,21 +217,6 @@ _LISTED = frozenset(
         "action_rule",
     }
 )
-
-
-def same(kind: str, name: str, declared: Value, live: Value) -> bool:
-    """Are the two equal in the form in which they matter? Secrets compare by fingerprint only."""
-    if isinstance(declared, Secret):
-        return isinstance(live, Fingerprint) and declared.matches(live)
-    if isinstance(declared, tuple) and isinstance(live, tuple):
-        return sorted(map(str, declared)) == sorted(map(str, live))
-    rules = KINDS[kind]
-    if name in rules.accepts:
-        return rules.accepts[name](declared, live)
-    left, right = rules.comparable(name, declared), rules.comparable(name, live)
-    if isinstance(left, bool) != isinstance(right, bool):
-        return False
-    return left == right
 
 
 def needs_of(desired: Desired, address: Address) -> tuple[Address, ...]:

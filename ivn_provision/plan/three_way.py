@@ -26,7 +26,8 @@ from dataclasses import dataclass, replace
 from ivn_provision.model.desired import Desired
 from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.resource import Address, Resource, Value
-from ivn_provision.plan.diff import known_fields, same
+from ivn_provision.plan.diff import known_fields
+from ivn_provision.plan.equal import same
 from ivn_provision.plan.plan import Action, Cause, Change, FieldChange, SitePlan
 from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.values import Computed

@@ -166,7 +166,7 @@ def _is_free(prefix: str) -> bool:
 def started(folder: Path, *, count: int = 1, clock: Clock = system_clock, axis: str = "") -> Iterator[World]:
     """A lab of `count` generated sites (`lab-0001`...) with their site files. The clock is that of all its parts.
 
-    With `axis` (a profile) the first camera of each site is played over VAPIX too.
+    With `axis` (a profile) the first camera of each is an Axis camera that the lab plays too.
     """
     sites = generated_sites(count, own_addresses())
     sites = with_axis(sites, axis) if axis else sites

@@ -12,7 +12,7 @@ from ivn_provision.drivers.axis.params import check_updated, parse_added, parse_
 from ivn_provision.drivers.axis.reading import Reading
 from ivn_provision.drivers.axis.replies import refused
 from ivn_provision.model.resource import Address, Resource, Value
-from ivn_provision.plan.diff import same
+from ivn_provision.plan.equal import same
 from ivn_provision.plan.plan import Action, Change
 from ivn_provision.secret import Secret
 from ivn_provision.transports.vapix import VapixLink

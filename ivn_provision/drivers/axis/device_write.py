@@ -10,6 +10,7 @@ from ivn_provision.drivers.axis.device_live import (
     PROFILE_FIELDS,
     active_name,
     active_state,
+    port_fields,
     profile_parameters,
     profile_text,
 )
@@ -51,7 +52,8 @@ def check_port(key: str, fields: Mapping[str, Value], known: Params, endpoint: s
             endpoint=endpoint,
             next_step=f"correct the number in the site file: it has {len(known.groups('IOPort.I'))}",
         )
-    if "direction" in fields and known.text(f"{group}.Configurable").lower() == "no":
+    fixed = known.text(f"{group}.Configurable").lower() == "no"
+    if fixed and fields.get("direction", UNSET) not in {UNSET, port_fields(known, group)["direction"]}:
         raise Refused(
             f"I/O port {key} cannot be made an {fields['direction']}: its direction is fixed",
             endpoint=endpoint,

@@ -217,11 +217,11 @@ def _whole(change: Change, live: Mapping[str, Resource], work: Work) -> dict[str
 def _failed(error: IvnError, done: Sequence[Outcome], work: Work, change: Change, half: str) -> IvnError:
     if not done and not half:
         return error
-    made = f"{len(done)} of {len(work.changes)} changes of the camera were made"
-    of_this = f"; of {change.address} {half}" if half else ""
+    made = f"{len(done)} of {len(work.changes)} changes of the camera were made" if done else ""
+    of_this = f"of {change.address} {half}" if half else ""
     lost = isinstance(error, (Uncertain, ProtocolFault))
     return PartlyApplied(
-        f"{made}{of_this}; then: {error.summary}",
+        "; ".join(filter(None, (made, of_this, f"then: {error.summary}"))),
         done=tuple(str(each.address) for each in done),
         where=error.where or str(change.address),
         next_step="run apply again: it finds out what is there and mends it"

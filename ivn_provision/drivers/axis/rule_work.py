@@ -28,7 +28,7 @@ from ivn_provision.drivers.axis.soap import SoapFault, parse_reply
 from ivn_provision.errors import Refused
 from ivn_provision.model.resource import UNSET, Value
 from ivn_provision.plan.plan import Action, Change
-from ivn_provision.secret import Secret
+from ivn_provision.secret import Fingerprint, Secret
 from ivn_provision.transports.vapix import VapixLink
 
 _IN_USE = "ActionConfigurationIsInUseFault"
@@ -94,7 +94,7 @@ class RuleWork:
             raise
         self.half = "the rule was replaced"
         said = f"there was no room for a second rule ({MOST_RULES}): the old one was removed first"
-        return "; ".join(filter(None, (said, self._drop_configuration(old.action))))
+        return "; ".join(filter(None, (said, self._drop_configuration(old))))
 
     def _add_rule_and_mail(self, change: Change, fields: Mapping[str, Value]) -> None:
         configuration = self._add_mail(_ACTION, change.address.key, MAIL, fields)
@@ -130,6 +130,14 @@ class RuleWork:
         declared = fields.get("smtp.password")
         if isinstance(declared, Secret):
             return declared
+        known = self.known_password
+        if isinstance(declared, Fingerprint) and (known is None or not known.matches(declared)):
+            raise Refused(
+                "the mail account had another password then, and no camera shows it",
+                endpoint=self.link.endpoint,
+                where="smtp.password",
+                next_step="declare that password in axis.smtp.password, and apply",
+            )
         needs = fields.get("smtp.username", UNSET) not in {"", UNSET, None}
         if needs and self.known_password is None:
             raise Refused(
@@ -144,16 +152,18 @@ class RuleWork:
         old = next(each for each in self.rules if each.id == number)
         self._remove_rule(old)
         self.half = "the new rule was added and the old one removed" if self.half else "the rule was removed"
-        return self._drop_configuration(old.action)
+        return self._drop_configuration(old)
 
     def _remove_rule(self, rule: Rule) -> None:
         self._remove("ActionRule", rule.id)
         self.rules = [each for each in self.rules if each.id != rule.id]
 
-    def _drop_configuration(self, number: str) -> str:
-        """That of a rule that is gone, if it is ours and nobody else uses it."""
+    def _drop_configuration(self, rule: Rule) -> str:
+        """That of a rule that is gone, if it is ours or was claimed with the rule, and nobody else uses it."""
+        number = rule.action
         found: Configuration | None = self.reading.configuration(number)
-        if found is None or owned(found.name) is None:
+        is_claimed = owned(rule.name) is None
+        if found is None or (owned(found.name) is None and not is_claimed):
             return ""
         if any(each.action == number for each in self.rules):
             return "its old action configuration stays: another rule uses it"
