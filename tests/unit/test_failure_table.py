@@ -26,7 +26,6 @@ NEVER_FAIL = {
     "camera-mail-server",
     "camera-firmware",
     "camera-legacy-events",
-    "camera-mails",
     "product",  # warns of a version without a layout: tests/wire/test_unknown_version.py has such recorders
     "prerequisites",  # the lab's Windows cannot be made older by a command
 }
@@ -56,7 +55,6 @@ ONLY_CITED = {
     ("camera-time-source", 18),
     ("camera-legacy-events", 16),
     ("onvif-clock", 18),
-    ("camera-mails", 16),
     ("product", 40),
     ("prerequisites", 40),
 }
