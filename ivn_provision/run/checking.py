@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
+from ivn_provision.drivers.axis.seen import CameraSeen
 from ivn_provision.drivers.base import Reader
 from ivn_provision.drivers.onvif.seen import OnvifSeen
 from ivn_provision.drivers.portal.testing import PAGE_SIZE
@@ -21,8 +22,9 @@ from ivn_provision.drivers.xprotect_e.smtp_probe import Mailbox, SmtpDialogue, s
 from ivn_provision.drivers.xprotect_e.store import bare
 from ivn_provision.errors import AuthenticationFailed, IvnError, Refused, SecretError
 from ivn_provision.model.resource import Address
-from ivn_provision.model.targets import CAMERA, family
+from ivn_provision.model.targets import CAMERA, camera_number, family
 from ivn_provision.plan.plan import SitePlan, TargetFacts
+from ivn_provision.run.cameras import camera_seen
 from ivn_provision.run.events import Event, Observer
 from ivn_provision.run.events import Step as Doing
 from ivn_provision.run.onvif import ONVIF, cameras_seen
@@ -110,6 +112,7 @@ class _Gathering:
         self.missing: dict[str, str] = {}
         self.errors: dict[str, IvnError] = {}
         self.onvif: Mapping[int, OnvifSeen] = {}
+        self.cameras: Mapping[int, CameraSeen] = {}
         self._login = self._portals_login()
 
     def evidence(self) -> Evidence:
@@ -122,10 +125,13 @@ class _Gathering:
             recorder = pool.submit(self._try, "nvr", lambda: self._recorder(computed), None)
             seen = pool.submit(self._try, "connectivity", self._connectivity, None)
             events = pool.submit(self._try, "events", self._events, ())
-            for each in cameras:
-                pool.submit(self._try, each, partial(self._camera, each), None)
+            looked = {
+                each: pool.submit(self._try, each, partial(self._camera, each), None) for each in cameras
+            }
             nvr, connectivity, newest = recorder.result(), seen.result(), events.result()
             self.onvif, errors = onvif.result()
+            found = {camera_number(name) or 0: each.result() for name, each in looked.items()}
+        self.cameras = {number: each for number, each in found.items() if each is not None}
         self.missing |= {name: f"{each.summary}: {each.next_step}" for name, each in errors.items()}
         self.errors |= errors
         return self._evidence(nvr, connectivity, newest)
@@ -155,6 +161,7 @@ class _Gathering:
             events=events,
             all_events=len(events) < PAGE_SIZE,
             test_until=facts["portal"].holding.test_until if "portal" in facts else "",
+            cameras=self.cameras,
             onvif=self.onvif,
             missing=self.missing,
         )
@@ -180,9 +187,9 @@ class _Gathering:
         nvr.probe()
         return nvr
 
-    def _camera(self, target: str) -> None:
+    def _camera(self, target: str) -> CameraSeen | None:
         self.observer.notify(Event(self.site.name, Doing.READING, target))
-        self.readers[target].probe()
+        return camera_seen(self.site, target, self.readers[target], self.opener.clock)
 
     def _also(self, computed: Mapping[str, str]) -> list[Step]:
         """The SMTP dialogue and the pictures, as far as what they need is known; in this order."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ivn_provision.drivers.axis.seen import CameraSeen
 from ivn_provision.drivers.onvif.seen import OnvifSeen
 from ivn_provision.drivers.portal.testing_values import Connectivity, PortalEvent
 from ivn_provision.drivers.xprotect_e.camera_images import CameraImage
@@ -25,6 +26,7 @@ class Evidence:
     """`missing` says why a source is not there, by its name: `nvr`, `portal`, `smtp`, `images`, `connectivity`,
     `events`, `onvif` (all cameras), `onvif 10` (that one; `onvif` and `missing` are by camera number). `logins` are HTTP statuses of logins at the image server, by user. `foreign` are live objects that
     are neither ours nor declared. `images` are by camera number, None if the account could not ask for any.
+    `cameras` are those that the site manages itself, by number; why one is not there is said by its target (`camera-10`).
     `test_until` is set while the site is on test. `events` are the portal's newest, newest first; `all_events`: are these all that there are?"""
 
     site: Site
@@ -40,6 +42,7 @@ class Evidence:
     events: tuple[PortalEvent, ...] = ()
     all_events: bool = False
     test_until: str = ""
+    cameras: Mapping[int, CameraSeen] = field(default_factory=dict)
     onvif: Mapping[int, OnvifSeen] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
 

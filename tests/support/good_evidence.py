@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ivn_provision.drivers.axis.seen import CameraClock, CameraSeen
 from ivn_provision.drivers.portal.objects import DEVICE_FIELDS, GENERATED, NESTED, PIN_FIELDS, SITE_FIELDS
 from ivn_provision.drivers.portal.testing_values import Clip, Connectivity, PortalEvent, PortSeen
 from ivn_provision.drivers.xprotect_e.camera_images import CameraImage
@@ -114,7 +115,7 @@ def good_evidence() -> Evidence:
         facts={
             "nvr": Facts("XProtect Professional 2014", "8.6a", able),
             "portal": Facts("I-View Now portal", "proposed API v1", able),
-            "camera-10": Facts("AXIS M1034-W", "5.50.5.10", able),
+            "camera-10": Facts("AXIS P3245-LVE", "11.11.73", able),
         },
         windows=_windows(),
         logins={"ivnview": 200},
@@ -123,8 +124,23 @@ def good_evidence() -> Evidence:
             each.number: CameraImage(connected=True, is_whole=True, size=9) for each in site.cameras or ()
         },
         connectivity=_connectivity(),
+        cameras={10: camera_seen()},
         events=tuple(_event(number, pin, source) for number, (pin, source) in enumerate(_PINS, start=1)),
         all_events=True,
+    )
+
+
+def camera_seen() -> CameraSeen:
+    """A camera of which everything was seen, and all is well."""
+    return CameraSeen(
+        model="P3245-LVE",
+        product="AXIS P3245-LVE",
+        firmware="11.11.73",
+        inputs=frozenset({1}),
+        active={1: False},
+        clock=CameraClock(0.0, "2026-11-24T12:00:00Z", "its own UTC time"),
+        mail_server="OK: connected to mail.guard.example:25",
+        mailers=(),
     )
 
 

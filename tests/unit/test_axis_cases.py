@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ivn_provision.drivers.axis import device_live, json_api, params
+from ivn_provision.drivers.axis.advisories import version
 from ivn_provision.drivers.axis.device_live import profile_parameters
-from ivn_provision.drivers.axis.firmware import notes, product, version
+from ivn_provision.drivers.axis.firmware import notes, product
 from ivn_provision.drivers.axis.making import Maker
 from ivn_provision.drivers.axis.reading import Reading
 from ivn_provision.drivers.axis.smtp import page_fields

@@ -34,7 +34,11 @@ SOURCES = {
     "connectivity": ("web-port", "event-port", "event-port-closed"),
     "events": ("mail-clock", "egress-address", "dormant-pins", "live-view"),
     "portal": ("portal-site", "portal-device", "portal-pins", "test-mode"),
-    "camera-10": ("camera-ports", "camera-rules", "camera-stream", "camera-accounts", "camera-clock"),
+    "camera-10": (
+        *("camera-ports", "camera-rules", "camera-stream", "camera-accounts"),
+        *("camera-clock", "camera-time-source"),
+        *("camera-inputs", "camera-mail-server", "camera-firmware", "camera-legacy-events", "camera-mails"),
+    ),
 }
 """What each check looks at; all that are not here look at the recorder itself."""
 
@@ -75,7 +79,6 @@ def test_at_first_all_is_well() -> None:
     assert bad(good_evidence()) == []
     odd = {name: each for name, each in states(good_evidence()).items() if each != {State.PASS}}
     assert odd == {
-        "camera-mails": {State.SKIPPED},
         "mail-gates": {State.PASS, State.INCONCLUSIVE},
         **{f"onvif-{each}": {State.SKIPPED} for each in ("device", "video", "inputs", "clock")},
     }
@@ -253,6 +256,7 @@ def partial(draw: st.DrawFn) -> tuple[Evidence, set[str]]:
         smtp=None if "smtp" in gone else good.smtp,
         images=None if "images" in gone else good.images,
         connectivity=None if "connectivity" in gone else good.connectivity,
+        cameras={} if "camera-10" in gone else good.cameras,
         events=() if "events" in gone else good.events,
         all_events=draw(st.booleans()),
         missing=dict.fromkeys(named, "it does not answer"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from ivn_provision.drivers.axis.abilities import capabilities_of
 from ivn_provision.drivers.axis.catalog import Catalog
@@ -16,10 +17,12 @@ from ivn_provision.drivers.axis.device_live import (
 )
 from ivn_provision.drivers.axis.firmware import notes, product
 from ivn_provision.drivers.axis.logins import Logins
+from ivn_provision.drivers.axis.looking import Looking, Wanted
 from ivn_provision.drivers.axis.making import Maker
 from ivn_provision.drivers.axis.naming import salt_of
 from ivn_provision.drivers.axis.reading import Reading, read_camera
 from ivn_provision.drivers.axis.rule_live import rule_resources
+from ivn_provision.drivers.axis.seen import CameraSeen
 from ivn_provision.drivers.axis.writing import Writing
 from ivn_provision.drivers.base import Hold, Outcome
 from ivn_provision.errors import Conflict, IvnError, PartlyApplied, ProtocolFault, Uncertain
@@ -80,6 +83,10 @@ class AxisReader:
     def reading(self) -> Reading:
         """All that one reading gave, for checks."""
         return self._reading()
+
+    def look(self, wanted: Wanted, clock: Callable[[], datetime]) -> CameraSeen:
+        """What checks ask beyond a reading: at most three requests more. `clock` is ours."""
+        return Looking(self._reading(), self._link.ask, clock).seen(wanted)
 
     def close(self) -> None:
         self._seen = None

@@ -1,21 +1,14 @@
-"""What a reading says of the firmware: its version as numbers, and notes for people."""
+"""What a reading says of the firmware: notes for people."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from ivn_provision.drivers.axis.advisories import version, weaknesses
 from ivn_provision.drivers.axis.reading import Reading
 from ivn_provision.drivers.axis.smtp import has_page
 
-_MENDED: Mapping[str, tuple[int, ...]] = {"M1034-W": (5, 50, 5, 10), "P5512": (5, 50, 4, 7)}
-"""CVE-2017-9765 by product number (facts/axis.md, 14); other models are not known here."""
 _LEGACY = "Event.E"
-
-
-def version(text: str) -> tuple[int, ...]:
-    """`5.50.5.10` as numbers, so that 10 comes after 9; empty for what is no version."""
-    return tuple(map(int, text.split("."))) if re.fullmatch(r"\d{1,6}(\.\d{1,6})*", text, re.ASCII) else ()
 
 
 def notes(reading: Reading) -> Iterator[str]:
@@ -30,10 +23,9 @@ def notes(reading: Reading) -> Iterator[str]:
         yield (
             "firmware 5.x: action rules over SOAP, and which mail settings a rule has there, were never verified on it"
         )
-    mended = _MENDED.get(known.text("Brand.ProdNbr"))
-    if mended and firmware and firmware < mended:
-        newest = ".".join(map(str, mended))
-        yield f"firmware {reading.firmware} has a hole that needs no login (CVE-2017-9765): install {newest}"
+    for each in weaknesses(known.text("Brand.ProdNbr"), reading.firmware):
+        if not each.perhaps:
+            yield f"firmware {reading.firmware} has a hole ({each.advisory.id}): install {each.fixed} or newer"
 
 
 def product(reading: Reading) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from ivn_provision.drivers.clock_offset import offset_of
 from ivn_provision.drivers.onvif.seen import Account, DeviceClock, DeviceInformation, Encoder, Ntp, Profile
 from ivn_provision.transports.masking import said
 
@@ -37,14 +38,9 @@ def time_of(answer: object) -> datetime | None:
 
 
 def clock_of(answer: object, before: datetime, after: datetime) -> DeviceClock:
-    """How far it is off, asked between `before` and `after`; what the round trip and the missing fraction of a second
-    leave open counts as right."""
+    """How far it is off, asked between `before` and `after`."""
     there = time_of(answer)
-    offset = None
-    if there is not None:
-        ahead = (there - after).total_seconds()
-        behind = (there + timedelta(seconds=1) - before).total_seconds()
-        offset = round(ahead if ahead > 0 else min(behind, 0.0), 1) + 0.0
+    offset = offset_of(there, before, after) if there is not None else None
     return DeviceClock(offset, _text(answer, "DateTimeType"), _text(answer, "TimeZone", "TZ"))
 
 

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator
 
 from ivn_provision.drivers.onvif.seen import Encoder, OnvifSeen, Profile
 from ivn_provision.spec.site import Camera, Video
-from ivn_provision.verify.checks.clocks import NOTED_SECONDS, pre_seconds
+from ivn_provision.verify.checks.clocks import judged_offset
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.registry import check
 from ivn_provision.verify.result import Found, failed, passed, skipped, unknown, warned
 
 ENCODINGS = {"mjpeg": "JPEG", "jpeg": "JPEG", "mpeg4": "MPEG4", "h264": "H264"}
 """ONVIF's words for the codecs that its media service of version 1 knows; others need version 2."""
-_CLOCK = "set the camera's time source (NTP), then look again"
 
 
 @check("onvif-device", title="Cameras answer over ONVIF", target="camera", refs=("R-26",))
@@ -158,16 +157,7 @@ def _clock(evidence: Evidence, camera: Camera, seen: OnvifSeen) -> Found:
     offset, subject = seen.clock.offset, _subject(camera)
     if offset is None:
         return unknown("the camera said no time", "look at the time in its picture", subject)
-    by = f"{offset:+g} s off ({_source(seen)})"
-    windows = evidence.site.nvr.windows if evidence.site.nvr else None
-    most = windows.max_clock_offset_seconds if windows else None
-    if most is not None and abs(offset) > most:
-        return failed(f"at least {by}, at most {most} s are declared", _CLOCK, subject)
-    if abs(offset) >= pre_seconds(evidence):
-        return failed(f"at least {by}; the clip begins {pre_seconds(evidence)} s before", _CLOCK, subject)
-    if abs(offset) >= NOTED_SECONDS:
-        return warned(f"at least {by}", _CLOCK, subject)
-    return passed(by, subject)
+    return judged_offset(evidence, offset, f"({_source(seen)})", subject)
 
 
 def _source(seen: OnvifSeen) -> str:
