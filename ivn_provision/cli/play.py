@@ -300,7 +300,15 @@ def _write_audit(file: str, audit: Audit) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """With the folder that it is in. Raises IvnError."""
+    """With the folder that it is in. Raises IvnError, also where a link leads out of the folder of the play."""
+    here = Path.cwd().resolve()
+    there = path.resolve()
+    if not there.is_relative_to(here) or ".ivn" in there.relative_to(here).parts:
+        raise IvnError(
+            f"{path} leads out of the folder that the play was begun in, or into .ivn",
+            where=str(path),
+            next_step="A report is written below that folder: remove the link, or name another file.",
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
@@ -138,9 +139,18 @@ def _unfit_values(options: Mapping[str, Node]) -> Iterator[Diagnostic]:
     if "file" in options and not _text(options["file"]).endswith(reports):
         hint = f"Its ending says the format: {listing(list(reports))}."
         yield _wrong("PLB006", "`file` is no report that can be written", options["file"], hint)
+    if "file" in options and not is_inside(_text(options["file"])):
+        hint = "Name it relative to the folder that the play is begun in, without `..` and not in `.ivn`."
+        yield _wrong("PLB006", "`file` does not stay in its folder", options["file"], hint)
     for key, low, high in (("confirm_within", 60, 86400), ("deadline", 1, 300)):
         if key in options and not low <= seconds(_text(options[key])) <= high:
             yield _wrong("PLB006", f"`{key}` is out of its range", options[key], f"From {low}s to {high}s.")
+
+
+def is_inside(text: str) -> bool:
+    """Does a path stay below the folder that it is relative to, and out of `.ivn`? Windows' words for it count too."""
+    parts = re.split(r"[/\\]", text)
+    return bool(parts[0]) and ":" not in parts[0] and not {"..", ".ivn"} & {each.lower() for each in parts}
 
 
 def is_sound_url(text: str) -> bool:

@@ -237,9 +237,11 @@ class VapixLink:
         if event == "connection.connect_tcp.complete":
             self._line.carry(info["return_value"].get_extra_info("socket"))
         elif event == "connection.start_tls.complete" and self.connect.tls.mode == "fingerprint":
-            seen = info["return_value"].get_extra_info("ssl_object").getpeercert(binary_form=True)
+            stream = info["return_value"]
+            seen = stream.get_extra_info("ssl_object").getpeercert(True)
             pinned = self.connect.tls.value.replace(":", "").lower()
             if not hmac.compare_digest(hashlib.sha256(seen or b"").hexdigest().encode(), pinned.encode()):
+                stream.close()
                 raise faults.wrong_certificate(self.endpoint)
 
     def _opened(self) -> httpx.Client:

@@ -184,6 +184,18 @@ def test_a_report_that_cannot_be_written_is_a_warning(plays: Plays) -> None:
     assert document(ran)["notes"][0]["text"].startswith("report: cannot make the folder out")
 
 
+def test_a_report_does_not_leave_its_folder_by_a_link(
+    plays: Plays, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (plays.folder / "out").symlink_to(elsewhere, target_is_directory=True)
+    plays.write("playbook: tell\nsteps:\n  - do: validate\n  - {do: report, file: out/play.md}\n")
+    ran = plays.play("playbook.yml")
+    assert ran.code == 0
+    assert "leads out of the folder" in document(ran)["notes"][0]["text"]
+    assert not list(elsewhere.iterdir())
+
+
 def test_events_as_json_lines(plays: Plays) -> None:
     """Each wave begins and ends; the last line counts each site once, though every step ends it."""
     plays.write(ROLL_OUT)

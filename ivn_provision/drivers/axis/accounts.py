@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ivn_provision.drivers.axis.forms import Form
 from ivn_provision.drivers.axis.replies import garbled, page_of, refused
 from ivn_provision.secret import Secret
+from ivn_provision.transports.masking import said
 from ivn_provision.transports.vapix import VapixReply
 
 PATH = "/axis-cgi/pwdgrp.cgi"
@@ -77,8 +78,10 @@ def _groups(role: str, *, ptz: bool) -> str:
 def check_done(reply: VapixReply, name: str, secrets: tuple[str, ...] = ()) -> None:
     """Raises Refused for an `Error:`, ProtocolFault where the change of this account is not confirmed."""
     text = page_of(reply)
-    if error := _ERROR.search(text):
-        raise refused(reply, error[1], secrets)
+    if _ERROR.search(text):
+        shown = said(text, secrets)  # before anything is cut: half a secret is not masked
+        error = _ERROR.search(shown)
+        raise refused(reply, error[1] if error else shown)
     done = _DONE.search(text)
     if done is None or done[1] != name:
         raise garbled(reply, "neither a changed account nor an error")

@@ -21,10 +21,9 @@ FILTER_DIALECT = "http://www.onvif.org/ver10/tev/messageContentFilter/ItemFilter
 ANY = -1
 _PREFIXES = {TNS1: "tns1", TNSAXIS: "tnsaxis"}
 _BELOW = "//."
-_COMPARISON = (
-    r"""boolean\(\s*//SimpleItem\[\s*@Name\s*=\s*(["'])(.*?)\1\s+and\s+@Value\s*=\s*(["'])(.*?)\3\s*\]\s*\)"""
-)
-_PURE = re.compile(rf"\s*{_COMPARISON}\s*(?:and\s+|$)", re.DOTALL)
+_TEXT = """("[^"]*"|'[^']*')"""
+_COMPARISON = rf"boolean\(\s*//SimpleItem\[\s*@Name\s*=\s*{_TEXT}\s+and\s+@Value\s*=\s*{_TEXT}\s*\]\s*\)"
+_PURE = re.compile(rf"\s*{_COMPARISON}\s*(?:and\s+|$)")
 _DECLARED = re.compile(r"(virtual )?input ([1-9][0-9]{0,3}|any) (active|inactive)")
 
 
@@ -89,10 +88,10 @@ def _pairs(content: str) -> tuple[tuple[str, str], ...] | None:
         found: list[tuple[str, str]] = []
         at = 0
         while part := _PURE.match(text, at):
-            found.append((part[2], part[4]))
+            found.append((part[1][1:-1], part[2][1:-1]))
             at = part.end()
         ends_open = text[:at].rstrip().endswith(" and")
-        if found and at == len(text) and not ends_open and not any('"' in v and "'" in v for _, v in found):
+        if found and at == len(text) and not ends_open:
             return tuple(sorted(found))
     return None
 

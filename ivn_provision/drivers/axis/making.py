@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ivn_provision.model.resource import Address, Resource, Value
@@ -12,7 +12,8 @@ from ivn_provision.model.resource import Address, Resource, Value
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes resources of one camera. `seen` is what else belongs to the object, beyond its fields."""
+    """Makes resources of one camera. `seen` is what else belongs to the object, beyond its fields; `shared` are
+    fields that are read from elsewhere: no part of the object, nor of its digest."""
 
     site: str
     target: str
@@ -25,11 +26,13 @@ class Maker:
         fields: Mapping[str, Value],
         *,
         seen: Mapping[str, str] | None = None,
+        shared: Collection[str] = (),
         owned: bool = True,
         title: str = "",
     ) -> Resource:
         address = Address(self.site, self.target, kind, key)
-        digest = _digest([kind, key, handle, title], fields, seen or {})
+        own = {name: value for name, value in fields.items() if name not in shared}
+        digest = _digest([kind, key, handle, title], own, seen or {})
         return Resource(address, fields, handle=handle, digest=digest, owned=owned, title=title)
 
 

@@ -78,6 +78,7 @@ def _recipient(recipient: Configuration, words: Words, make: Maker) -> Resource:
         RECIPIENT + recipient.id,
         fields,
         seen={"name": recipient.name, "template": recipient.template, **given},
+        shared=() if name is not None else _of_page(given),
         owned=name is not None,
         title=recipient.name,
     )
@@ -93,16 +94,24 @@ def _rule(rule: Rule, configuration: Configuration | None, words: Words, make: M
         "action": _action(configuration.template) if configuration is not None else UNSET,
         **_mail(configuration, words),
     }
-    about = {"name": configuration.name, **configuration.parameters} if configuration is not None else {}
+    about: dict[str, str] = {}
+    if configuration is not None:
+        about = {"name": configuration.name, **configuration.parameters}
     return make(
         "action_rule",
         name.key if name is not None else rule.name or RULE + rule.id,
         RULE + rule.id,
         fields,
         seen={"configuration": rule.action, **about},
+        shared=() if name is not None else _of_page(about),
         owned=name is not None,
         title=rule.name,
     )
+
+
+def _of_page(given: Mapping[str, str]) -> tuple[str, ...]:
+    """The fields that a configuration has no parameter for: on old firmware all rules share one page of them."""
+    return tuple(name for name, slot in SLOTS.items() if slot not in given)
 
 
 def _action(template: str) -> str:

@@ -162,4 +162,4 @@ def text_at(reply: VapixReply, parent: etree._Element, name: str) -> str:
 
 
 def missing(reply: VapixReply, parent: etree._Element, name: str) -> ProtocolFault:
-    return garbled(reply, f"a {local(parent)} without {name}")
+    return garbled(reply, f"an element {local(parent)} without {name}")

@@ -56,6 +56,12 @@ class Accounts:
             return _page(str(refused))
         return _page(text)
 
+    def who(self, call: Call) -> HttpResponse:
+        """`usergroup.cgi`: the account that asks, then its groups, as public clients read it."""
+        found = self.all.get(call.user)
+        text = f"{call.user}\n{' '.join((call.user, *found.groups))}\n" if found else "\n"
+        return HttpResponse(200, [("Content-Type", "text/plain")], text.encode())
+
     def _listed(self) -> str:
         lines = []
         for line, group in (

@@ -47,6 +47,7 @@ def places(device: Device, timers: Timers, host: str) -> dict[str, Place]:
         "/axis-cgi/virtualinput/activate.cgi": Place(Right.VIEWER, _plainly(io.activate)),
         "/axis-cgi/virtualinput/deactivate.cgi": Place(Right.VIEWER, _plainly(io.deactivate)),
         "/axis-cgi/tcptest.cgi": Place(Right.ADMIN, connect),
+        "/axis-cgi/usergroup.cgi": Place(Right.VIEWER, _plainly(device.accounts.who)),
         "/axis-cgi/date.cgi": Place(Right.VIEWER, _plainly(lambda call: date_text(call, device.local_now()))),
         "/config/discover": Place(
             Right.VIEWER, _plainly(lambda _: config_discover(device.profile)), ("GET",)
