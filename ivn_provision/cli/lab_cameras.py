@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _MOST = 10
@@ -30,8 +30,8 @@ def counter_lines(status: Status) -> list[str]:
 def camera_lines(status: Status) -> list[str]:
     """What each has; with a heading, or nothing without cameras."""
     lines = [
-        f"  {name}: {each['product']} {each['firmware']}, {len(each['rules'])} rules, "
-        f"{len(each['configurations'])} action configurations, {len(each['recipients'])} recipients"
+        f"  {name}: {each['product']} {each['firmware']}, {_count(each['rules'], 'rule')}, "
+        f"{_count(each['configurations'], 'action configuration')}, {_count(each['recipients'], 'recipient')}"
         for name, each in _all(status)
     ]
     return ["", "Axis cameras", *lines[:_MOST]] if lines else []
@@ -50,6 +50,10 @@ def failed_mails(status: Status) -> list[str]:
         for mail in each["last_mails"]
         if mail["error"]
     ]
+
+
+def _count(found: Sequence[object], word: str) -> str:
+    return f"{len(found)} {word}{'' if len(found) == 1 else 's'}"
 
 
 def _all(status: Status) -> Iterator[tuple[str, Mapping[str, Any]]]:
