@@ -24,7 +24,7 @@ from ivn_provision.cli import lab_control
 from ivn_provision.cli.lab import up
 from ivn_provision.cli.main import main
 from ivn_provision.lab.lab import Lab
-from ivn_provision.lab.sites import default_sites, generated_sites, with_onvif, with_store_b
+from ivn_provision.lab.sites import default_sites, generated_sites, with_axis, with_onvif, with_store_b
 from tests.support.doc_pages import ROOT
 
 SECONDS = 60
@@ -114,6 +114,7 @@ class Session:
             given["latency"] / 1000,
             store_b,
             onvif=given["onvif"],
+            axis=given["axis"] or "",
         )
         if given["sites_directory"]:
             self._lab.lab.write_sites(self.folder / given["sites_directory"])
@@ -154,11 +155,13 @@ class _LabThread:
         store_b: Sequence[str] | None,
         *,
         onvif: bool = False,
+        axis: str = "",
     ) -> None:
         prefix = f"127.{random.randint(2, 250)}"
         self._portal_host = f"{prefix}.251.9"
         wanted = generated_sites(count, prefix) if count else default_sites()
         wanted = with_onvif(wanted) if onvif else wanted
+        wanted = with_axis(wanted, axis) if axis else wanted
         self._hosts = {} if count else {each.host: f"{prefix}.251.{each.host[-1]}" for each in wanted}
         sites = [
             replace(each, host=self._hosts.get(each.host, each.host))
