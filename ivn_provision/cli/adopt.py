@@ -46,6 +46,7 @@ def command(
     site file gets those parts of the sections that it does not have; all else in it stays as it is.
     """
     from ivn_provision.report.axis_yaml import section_of
+    from ivn_provision.report.paint import safe
     from ivn_provision.run.adopting import adopted
     from ivn_provision.spec.fleet import find_site
 
@@ -54,7 +55,7 @@ def command(
     sections = [(each, section_of(each.resources, _password(site, each.camera.number))) for each in cameras]
     for camera, section in sections:
         for line in section.told:
-            echo(f"{paint(err=True)('note:', 'bold')} camera {camera.camera.number}: {line}", err=True)
+            echo(f"{paint(err=True)('note:', 'bold')} camera {camera.camera.number}: {safe(line)}", err=True)
     if write:
         _write(folder, site, {each.camera.number: section for each, section in sections})
     elif form == "json":
