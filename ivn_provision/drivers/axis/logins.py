@@ -27,7 +27,10 @@ class Logins:
             if question.is_open and name in there and password is not None and _is_sent(name, password):
                 confirmed = self._try(name, password)
                 if confirmed is not None:
-                    yield Observation(question.address, question.name, confirmed, _evidence(name, confirmed))
+                    evidence = _evidence(name, confirmed)
+                    yield Observation(
+                        question.address, question.name, confirmed, evidence, settable=not confirmed
+                    )
 
     def forget(self, name: str) -> None:
         """Its password was just written."""
