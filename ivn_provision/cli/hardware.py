@@ -1,4 +1,4 @@
-"""Inputs are tripped by a person: the options, and how the person is told."""
+"""Inputs are tripped by a person or through their cameras: the options, and how the person is told."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ if TYPE_CHECKING:
     from ivn_provision.run.triggers import Ask
     from ivn_provision.verify.acceptance.shots import Shot
 
+CAMERAS = "cameras"
+_WAYS = ["skip", "ask", "wait", CAMERAS, f"{CAMERAS},ask", f"{CAMERAS},wait"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def hardware_options(command: Command) -> Command:
-    """`--hardware skip|ask|wait --hardware-wait DURATION`."""
+    """`--hardware skip|ask|wait|cameras|cameras,ask|cameras,wait --hardware-wait DURATION`."""
     for option in (
         click.option(
             "--hardware",
-            type=click.Choice(["skip", "ask", "wait"]),
+            type=click.Choice(_WAYS),
             default="skip",
             show_default=True,
-            help="Inputs are tripped by a person: ask at the terminal, or wait for each without asking.",
+            help="Who trips inputs: a person (`ask` at the terminal, or `wait` for each without asking), or `cameras`: "
+            "those with an axis section trip theirs by themselves, and their own rules mail as well.",
         ),
         click.option(
             "--hardware-wait",
@@ -42,11 +45,22 @@ def hardware_options(command: Command) -> Command:
     return command
 
 
+def by_cameras(hardware: str) -> bool:
+    """Do cameras trip their inputs?"""
+    return CAMERAS in hardware.split(",")
+
+
+def by_person(hardware: str) -> str:
+    """`ask` or `wait`; "skip" for nobody."""
+    return hardware.rsplit(",", maxsplit=1)[-1].replace(CAMERAS, "skip")
+
+
 def ask_of(hardware: str, seconds: float = 120.0, stopping: Callable[[], bool] = lambda: False) -> Ask | None:
     """How a person is asked; None for nobody. Raises UsageProblem where nobody can be asked.
 
     An answer is waited for so long, or until `stopping`: the test window does not wait for ever either.
     """
+    hardware = by_person(hardware)
     if hardware == "skip":
         return None
     if hardware == "ask" and not sys.stdin.isatty():

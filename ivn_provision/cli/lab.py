@@ -54,6 +54,12 @@ def command() -> None:
     help="How the recorders keep their settings; no shipped layout describes b.",
 )
 @click.option("--store-b", "store_b", multiple=True, metavar="SITE", help="Store b for this site only.")
+@click.option("--onvif", is_flag=True, help="All cameras speak ONVIF too.")
+@click.option(
+    "--axis",
+    type=click.Choice(["5.50", "10.12", "11.11", "12.9"]),
+    help="Play each site's first camera too: an Axis camera with this firmware.",
+)
 @click.option("--portal-port", type=click.IntRange(0, 65535), default=8443, hidden=True)
 @click.option("--mail-port", type=click.IntRange(0, 65535), default=2525, hidden=True)
 @click.option("--free-ports", is_flag=True, hidden=True)
@@ -65,6 +71,8 @@ def up(  # noqa: PLR0917 - click calls it by keyword
     latency: int,
     store: str,
     store_b: tuple[str, ...],
+    onvif: bool,
+    axis: str | None,
     portal_port: int,
     mail_port: int,
     free_ports: bool,
@@ -82,6 +90,8 @@ def up(  # noqa: PLR0917 - click calls it by keyword
         free_ports=free_ports,
         all_store_b=store == "b",
         store_b=store_b,
+        onvif=onvif,
+        axis=axis or "",
     )
     lab_control.refuse_if_running(wish.directory)
     if detach:
@@ -126,8 +136,9 @@ def tamper(site: str, kind: str, key: str, fields: tuple[str, ...], directory: P
     """Change something as a person would, behind the tool's back.
 
     KIND is one of the recorder's (camera, hardware_event, generic_event, mail_message, mail_server, alarm,
-    server_access, services, user), of its Windows (windows_service, firewall_rule, clock, time_source, disk)
-    or of the portal's (site, device, pin). A wrong FIELD is answered with those that there are.
+    server_access, services, user), of its Windows (windows_service, firewall_rule, clock, time_source, disk),
+    of its cameras over ONVIF (onvif), of the portal's (site, device, pin) or, after `camera-N/`, of an Axis camera
+    that the lab plays (param, rule, configuration, recipient, user). A wrong FIELD is answered with those that there are.
     """
     arguments = {"site": site, "kind": kind, "key": key, "fields": dict(lab_gui.fields_of(fields))}
     lab_control.call(directory, "tamper", arguments)
@@ -147,12 +158,16 @@ def remove(site: str, kind: str, key: str, directory: Path) -> None:
 
 @command.command()
 @click.argument("site")
-@click.argument("source", type=click.Choice(["soft", "input"]))
+@click.argument("source", type=click.Choice(["soft", "input", "virtual"]))
 @click.argument("what", nargs=-1, required=True, metavar="PIN | DEVICE INPUT")
 @click.option("--edge", type=click.Choice(["rising", "falling"]), default="rising", show_default=True)
 @_directory
 def fire(site: str, source: str, what: tuple[str, ...], edge: str, directory: Path) -> None:
-    """Raise an alarm: `fire SITE soft PIN` (the portal's button), or `fire SITE input DEVICE INPUT`."""
+    """Raise an alarm: `fire SITE soft PIN` (the portal's button), or `fire SITE input DEVICE INPUT`.
+
+    DEVICE is an address, a MAC, or `camera-N` of an Axis camera that the lab plays; such a camera has virtual
+    inputs too: `fire SITE virtual camera-N INPUT`.
+    """
     if len(what) != (1 if source == "soft" else 2) or not what[-1].isdecimal():
         raise UsageProblem(
             "say `fire SITE soft PIN` or `fire SITE input DEVICE INPUT`; PIN and INPUT are numbers"
@@ -161,24 +176,33 @@ def fire(site: str, source: str, what: tuple[str, ...], edge: str, directory: Pa
         sent = lab_control.call(directory, "fire", {"site": site, "pin": int(what[0])})
         click.echo(f"Sent {sent['payload']!r} to {sent['endpoint']}.")
         return
-    arguments = {"site": site, "device": what[0], "input": int(what[1]), "edge": edge}
-    events = lab_control.call(directory, "fire", arguments)["events"]
+    arguments = {"site": site, "device": what[0], source: int(what[1]), "edge": edge}
+    result = lab_control.call(directory, "fire", arguments)
+    if source == "virtual":
+        click.echo(f"Virtual input {what[1]} of {what[0]} went {edge}.")
+        return
+    events = result["events"]
     click.echo(f"Input {what[1]} of {what[0]} went {edge}: {events} event{'' if events == 1 else 's'}.")
 
 
 @command.command()
-@click.argument("place", metavar="SITE|portal|mail")
-@click.argument("name")
+@click.argument("words", nargs=-1, required=True, metavar="SITE|SITE/CAMERA|SITE camera-N|portal|mail NAME")
 @click.option("--off", is_flag=True, help="Switch the fault off again.")
 @_directory
-def fault(place: str, name: str, off: bool, directory: Path) -> None:
-    """Make a recorder, its wire, the portal or the mail server fail in a given way: see `lab faults`."""
+def fault(words: tuple[str, ...], off: bool, directory: Path) -> None:
+    """Make a recorder, its wire, a camera, the portal or the mail server fail in a given way: see `lab faults`."""
+    if len(words) not in {2, 3}:
+        raise UsageProblem(
+            "say `fault SITE NAME`, `fault SITE camera-N NAME`, `fault portal NAME` or `fault mail NAME`"
+        )
+    *places, name = words
+    place = "/".join(places)
     lab_control.call(directory, "fault", {"place": place, "name": name, "on": not off})
     click.echo(f"Fault {name} of {place} is {'off' if off else 'on'}.")
 
 
 @command.command()
-@click.argument("place", type=click.Choice(["SITE", "portal", "mail"]), required=False)
+@click.argument("place", type=click.Choice(["SITE", "camera", "onvif", "portal", "mail"]), required=False)
 def faults(place: str | None) -> None:
     """What `lab fault` can switch on, and the row of the failure table that each fault makes come true."""
     from ivn_provision.cli import lab_faults

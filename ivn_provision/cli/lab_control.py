@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ivn_provision.cli import lab_cameras
 from ivn_provision.errors import LabError
 
 STATE_FILE = "lab.json"
@@ -147,6 +148,7 @@ def endpoint_lines(status: Mapping[str, Any]) -> list[str]:
             f"https {site['winrm_https_port']}, http {site['winrm_http_port']}, events {site['event_port']}"
         )
         lines.append(f"site     {site['key']}  {site['host']}  WinRM {ports}  user {site['username']}")
+        lines += lab_cameras.place_lines(site)
     return [*lines, f"         … and {len(sites) - 10} more sites"] if len(sites) > 10 else lines
 
 
@@ -166,7 +168,9 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
             f"{name} {value}" for name, value in counters.items() if isinstance(value, int) and value
         )
         lines.append(f"  {key}: {shown or 'nothing yet'}")
+    lines += lab_cameras.counter_lines(status)
     lines += ["", "Recorders", *_recorders(status)]
+    lines += lab_cameras.camera_lines(status)
     lines += ["", "Faults", *(_faults(status) or ["  none"])]
     lines += ["", "Test windows", *(_windows(status) or ["  none"])]
     lines += ["", "Last mails", *(_mails(status) or ["  none"])]
@@ -196,10 +200,15 @@ def _recorders(status: Mapping[str, Any]) -> list[str]:
 
 
 def _faults(status: Mapping[str, Any]) -> list[str]:
-    shared = [(place, status[place]["faults"]) for place in ("portal", "mail")]
-    return [f"  {place}: {', '.join(faults)}" for place, faults in shared if faults] + [
-        f"  {site['key']}: {', '.join(site['faults'])}" for site in status["sites"] if site["faults"]
-    ]
+    found = [(place, status[place]["faults"]) for place in ("portal", "mail")]
+    found += [entry for site in status["sites"] for entry in _places(site)]
+    return [f"  {place}: {', '.join(on)}" for place, on in (*found, *lab_cameras.faults(status)) if on]
+
+
+def _places(site: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """A site and its cameras, with their faults."""
+    yield site["key"], site["faults"]
+    yield from ((each["place"], each["faults"]) for each in site["onvif"])
 
 
 def _windows(status: Mapping[str, Any]) -> list[str]:
@@ -220,7 +229,7 @@ def _mails(status: Mapping[str, Any]) -> list[str]:
         for mail in site["last_recorder_mails"]
         if mail["error"]
     ]
-    return taken + failed
+    return taken + failed + lab_cameras.failed_mails(status)
 
 
 def _events(events: Iterable[Mapping[str, Any]]) -> list[str]:

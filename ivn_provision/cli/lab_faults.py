@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ivn_provision.errors import LabError
-from ivn_provision.lab.fault_list import MACHINE, MAIL, PORTAL, RECORDER, Fault
+from ivn_provision.lab.fault_list import CAMERA, MACHINE, MAIL, ONVIF, PORTAL, RECORDER, Fault
 
 _WIDTH = 26
 
 
 def lines(place: str | None) -> Iterator[str]:
-    """A line for each fault of `SITE`, `portal` or `mail`; of all of them for None. Raises LabError."""
+    """A line for each fault of `SITE`, `camera`, `onvif`, `portal` or `mail`; of all of them for None. Raises LabError."""
     yield f"{'PLACE':<6}  {'FAULT':<{_WIDTH}}  ROW  WHAT HAPPENS"
-    for name, faults in (("SITE", _recorder()), ("portal", _portal()), ("mail", MAIL)):
+    places = (
+        ("SITE", _recorder()),
+        ("camera", CAMERA),
+        ("onvif", ONVIF),
+        ("portal", _portal()),
+        ("mail", MAIL),
+    )
+    for name, faults in places:
         if place in {None, name}:
             yield from _table(name, faults)
 

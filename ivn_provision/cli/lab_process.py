@@ -39,6 +39,8 @@ class Wish:
     free_ports: bool = False
     all_store_b: bool = False
     store_b: tuple[str, ...] = ()
+    onvif: bool = False
+    axis: str = ""
 
 
 def run(wish: Wish, announce: Callable[[dict[str, Any]], None]) -> None:
@@ -104,6 +106,8 @@ def _arguments(wish: Wish) -> list[str]:
     arguments += ["--write-sites", str(wish.sites_directory)] if wish.sites_directory else []
     arguments += ["--store", "b"] if wish.all_store_b else []
     arguments += [word for site in wish.store_b for word in ("--store-b", site)]
+    arguments += ["--onvif"] if wish.onvif else []
+    arguments += ["--axis", wish.axis] if wish.axis else []
     return [*arguments, "--free-ports"] if wish.free_ports else arguments
 
 
@@ -134,7 +138,13 @@ def _not_installed(name: str) -> LabError:
 def _lab(wish: Wish) -> Lab:
     try:
         from ivn_provision.lab.lab import Lab
-        from ivn_provision.lab.sites import default_sites, generated_sites, with_store_b
+        from ivn_provision.lab.sites import (
+            default_sites,
+            generated_sites,
+            with_axis,
+            with_onvif,
+            with_store_b,
+        )
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("ivn_provision"):
             raise
@@ -142,9 +152,11 @@ def _lab(wish: Wish) -> Lab:
     sites = generated_sites(wish.count) if wish.count else default_sites()
     if wish.all_store_b or wish.store_b:
         sites = with_store_b(sites, None if wish.all_store_b else wish.store_b)
+    if wish.axis:
+        sites = with_axis(sites, wish.axis)
     return Lab(
         wish.directory,
-        sites,
+        with_onvif(sites) if wish.onvif else sites,
         portal_port=wish.portal_port,
         mail_port=wish.mail_port,
         free_ports=wish.free_ports,

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "drift": ("drift", "Find differences without being able to write (exit 2 if there are any)."),
     "audit": ("audit", "Report how every site of a fleet stands, since when, and how bad it is."),
     "runbook": ("runbook", "Make a checklist of what a person has to do on a site."),
+    "adopt": ("adopt", "Show what cameras have now as a section of a site file."),
     "capabilities": (
         "capabilities",
         "Show what can be read and written on a site's recorder, and how we know.",

@@ -176,7 +176,6 @@ def compare(
     """
     from ivn_provision.cli.progress import progress
     from ivn_provision.plan.select import select, unmatched
-    from ivn_provision.run.fleet.choosing import Choosing
     from ivn_provision.run.fleet.planning import as_shown, plan_fleet
     from ivn_provision.run.fleet.runners import Threads
 
@@ -185,7 +184,7 @@ def compare(
     sites: dict[str, Site] = {}
 
     def keep(site: Site, plan: SitePlan) -> SitePlan:
-        plan = against.more(site, plan) if against else plan
+        plan = select(against.more(site, plan) if against else plan, targets, excludes)
         if whole:
             sites[site.name] = site
         return plan if whole else as_shown(plan)
@@ -199,13 +198,11 @@ def compare(
     gc.freeze()  # what is imported lives to the end: no collection of a fleet's garbage needs to look at it
     with progress(len(refs), stream=stream) as watching:
         runner = Threads(limits=opened.limits, network=files.network)
-        observer = Choosing(watching, targets, excludes)
-        outcomes = plan_fleet(files, refs, opened, observer, runner=runner, keep=keep)
-    found = tuple(each.plan for each in outcomes if each.plan is not None)
-    is_whole = len(found) == len(outcomes)
-    if is_whole and (missing := unmatched(found, (*targets, *excludes))):
+        outcomes = plan_fleet(files, refs, opened, watching, runner=runner, keep=keep)
+    plans = tuple(each.plan for each in outcomes if each.plan is not None)
+    is_whole = len(plans) == len(outcomes)
+    if is_whole and (missing := unmatched(plans, (*targets, *excludes))):
         raise missing
-    plans = tuple(select(plan, targets, excludes) for plan in found)
     loaded = tuple(sites[each.site] for each in outcomes if each.site in sites)
     problems = files.problems() if choice.is_all else ()
     if stream is not None:

@@ -13,7 +13,7 @@ import click
 from ivn_provision.cli.choosing import Choice, choose_sites, load_named
 from ivn_provision.cli.commission import check_reports, write_reports
 from ivn_provision.cli.guarding import seconds_of
-from ivn_provision.cli.hardware import ask_of, hardware_options
+from ivn_provision.cli.hardware import ask_of, by_cameras, by_person, hardware_options
 from ivn_provision.cli.shared import (
     columns,
     deadline_option,
@@ -78,11 +78,16 @@ def command(
         began, opened = datetime.now(UTC), opener(deadline, sites)
         if stream is not None:
             stream.begin(len(sites), opened.run_id)
-        with interrupts() as stop, progress(len(sites), live=hardware == "skip", stream=stream) as observer:
+        with (
+            interrupts() as stop,
+            progress(len(sites), live=by_person(hardware) == "skip", stream=stream) as observer,
+        ):
             stopping = or_closed(stop.stopping, stream)
             ask = ask_of(hardware, seconds, stopping)
             checked = check_sites(sites, opened, observer) if reports else ()
-            verifying = verifying_of(opened, observer, stopping, ask=ask, hardware_seconds=seconds)
+            verifying = verifying_of(
+                opened, observer, stopping, ask=ask, hardware_seconds=seconds, cameras=by_cameras(hardware)
+            )
             verified = verifying.sites(sites)
         if stream is None:
             _show(verified, form)
@@ -126,6 +131,7 @@ def verifying_of(
     *,
     ask: Ask | None = None,
     hardware_seconds: float = 120.0,
+    cameras: bool = False,
 ) -> Verifying:
     """An acceptance by this machine's clock."""
     from ivn_provision.run.verifying import Verifying
@@ -137,6 +143,7 @@ def verifying_of(
         Time(lambda: datetime.now(UTC), time.sleep),
         ask=ask,
         hardware_seconds=hardware_seconds,
+        cameras=cameras,
         stopping=stopping,
     )
 
@@ -155,4 +162,5 @@ def accept_of(
         return None
     seconds = seconds_of(hardware_wait, "--hardware-wait")
     ask = ask_of(hardware, seconds, stopping)
-    return verifying_of(opened, observer, stopping, ask=ask, hardware_seconds=seconds).site
+    cameras = by_cameras(hardware)
+    return verifying_of(opened, observer, stopping, ask=ask, hardware_seconds=seconds, cameras=cameras).site

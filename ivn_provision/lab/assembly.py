@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -10,12 +12,15 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ivn_provision.errors import LabError
+from ivn_provision.lab.camera.camera import AxisCamera
+from ivn_provision.lab.cameras import TARGET, Cameras, Surroundings
 from ivn_provision.lab.clock import Clock
 from ivn_provision.lab.loopback import free_ports, listen, require_loopback
 from ivn_provision.lab.mail.sink import Account, MailSink
 from ivn_provision.lab.nvr.machine import Nvr
 from ivn_provision.lab.nvr.recordings import ALWAYS_SECONDS
 from ivn_provision.lab.nvr.store import Edit
+from ivn_provision.lab.onvif.devices import OnvifDevices, with_onvif_ports
 from ivn_provision.lab.passwords import PORTAL_CLIENT, Passwords, with_passwords
 from ivn_provision.lab.portal import hands
 from ivn_provision.lab.portal.front import check_fault
@@ -48,20 +53,25 @@ class Assembly:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory, self.ports, self.clock = directory, ports, clock
         self.passwords = Passwords(directory / "secrets")
-        self.sites = with_passwords(_with_ports(sites, ports), self.passwords)
+        self.sites = with_passwords(with_onvif_ports(_with_ports(sites, ports)), self.passwords)
         _check(self.sites, ports)
         hosts = {ports.portal_host, _MAIL_HOST, *(site.host for site in self.sites)}
+        hosts |= {each.axis_host for site in self.sites for each in site.cameras if each.axis_host}
         self.tls: LabTls = prepare_tls(directory, hosts, clock)
         usernames = {site.key: site.mail_username for site in self.sites}
         self.smtp = SmtpSettings(_MAIL_HOST, ports.mail, "starttls", usernames)
         clients = {PORTAL_CLIENT: self.passwords.get("portal-client")}
-        around = Recorders(self._reach, self._open_to_all, self._recorded)
-        self.portal = Portal(directory / "portal.sqlite3", clients, self.smtp, clock, recorders=around)
+        recorders = Recorders(self._reach, self._open_to_all, self._recorded)
+        self.portal = Portal(directory / "portal.sqlite3", clients, self.smtp, clock, recorders=recorders)
         context = self.tls.server_context()
         accounts = {site.mail_username: Account(site.key, site.mail_password) for site in self.sites}
         self.mail = MailSink(accounts, context, self.portal.receive, clock)
+        around = Surroundings(directory / "cameras", context, self.tls.ca_file, clock, self._camera_saw)
+        self.cameras = Cameras(self.sites, around)
+        self._telling: set[asyncio.Task[int]] = set()
         served = self.sites if ports.recorders else ()
         self.nvrs = {site.key: _nvr(site, directory, context, clock) for site in served}
+        self.onvif = OnvifDevices(served, self.passwords, (self.tls.certificate, self.tls.key), clock)
         roots = self.tls.ca_file.read_text(encoding="ascii")
         for nvr in self.nvrs.values():
             nvr.windows.system.trusted_roots = roots
@@ -82,11 +92,15 @@ class Assembly:
         await self.portal.start(portal, (self.tls.certificate, self.tls.key))
         for nvr in self.nvrs.values():
             await nvr.start()
+        await self.onvif.start()
+        await self.cameras.start()
 
     async def stop(self) -> None:
         """Stop all parts, whatever was started."""
+        await self.cameras.stop()
         for nvr in self.nvrs.values():
             await nvr.stop()
+        await self.onvif.stop()
         await self.mail.stop()
         await self.portal.stop()
 
@@ -101,30 +115,70 @@ class Assembly:
         return await hands.press_fire(self.portal.core, site, pin)
 
     async def fire_input(self, site: str, device: str, number: int, edge: str) -> int:
-        """A device's input changes; how many events the recorder raised. Raises LabError."""
-        return await self.nvr(site).fire_input(device, number, edge)
+        """A device's input changes; how many events the recorder raised. Raises LabError.
+
+        A device that is a camera of the lab (`camera-10`, or by its address) sees its own input change too.
+        """
+        camera = self.cameras.find(site, device)
+        address = camera.camera.address if camera and TARGET.fullmatch(device) else device
+        events = await self.nvr(site).fire_input(address, number, edge)
+        if camera is not None:
+            with contextlib.suppress(LabError):  # the recorder may know of inputs that the camera has not
+                camera.fire_input(number, active=edge.casefold() == "rising", told=True)
+        return events
+
+    def _camera_saw(self, site: str, address: str, number: int, edge: str) -> None:
+        """A camera changed its input by itself, so the recorder sees it too."""
+        if site in self.nvrs:
+            task = asyncio.get_running_loop().create_task(self.nvrs[site].fire_input(address, number, edge))
+            self._telling.add(task)
+            task.add_done_callback(self._told)
+
+    def _told(self, task: asyncio.Task[int]) -> None:
+        self._telling.discard(task)
+        if not task.cancelled():
+            task.exception()  # a recorder that does not know the device has nothing to raise
 
     def tamper(self, site: str, kind: str, key: str, fields: Mapping[str, str]) -> None:
         """A person changes something on the recorder, or (`site`, `device`, `pin`) in the portal. Raises LabError."""
-        if kind in hands.KINDS:
+        camera, of_camera = self._of_camera(site, kind)
+        if camera is not None:
+            camera.tamper(of_camera, key, dict(fields))
+        elif kind in hands.KINDS:
             hands.tamper(self.portal.core, site, kind, key, fields)
+        elif kind == "onvif":
+            self.onvif.device(site, key).tamper(fields)
         else:
             self.nvr(site).tamper(kind, key, fields)
 
     def remove(self, site: str, kind: str, key: str) -> None:
         """A person deletes something. Raises LabError."""
-        if kind in hands.KINDS:
+        camera, of_camera = self._of_camera(site, kind)
+        if camera is not None:
+            camera.remove(of_camera, key)
+        elif kind in hands.KINDS:
             hands.remove(self.portal.core, site, kind, key)
         else:
             self.nvr(site).remove(kind, key)
 
+    def _of_camera(self, site: str, kind: str) -> tuple[AxisCamera | None, str]:
+        """`camera-10/rule` is a rule of a camera; None for what is none of a camera. Raises LabError."""
+        camera, slash, rest = kind.partition("/")
+        return (self.cameras.get(site, camera), rest) if slash and TARGET.fullmatch(camera) else (None, kind)
+
     def fault(self, place: str, name: str, *, on: bool) -> None:
-        """Switch a fault of `portal`, of the mail server (`mail`) or of a site's recorder. Raises LabError."""
+        """Switch a fault of `portal`, `mail`, a site's recorder, its camera (`SITE/camera-10`) or a camera that speaks
+        ONVIF (`SITE/ADDRESS`). Raises LabError."""
         if place == "portal":
             check_fault(name)
             (self.portal.faults.add if on else self.portal.faults.discard)(name)
         elif place == "mail":
             self.mail.fault(name, on=on)
+        elif name.startswith("onvif-"):
+            self.onvif.device(*place.partition("/")[::2]).fault(name, on=on)
+        elif "/" in place:
+            site, _, camera = place.partition("/")
+            self.cameras.get(site, camera).fault(name, on=on)
         else:
             self.nvr(place).fault(name, on=on)
 
@@ -162,6 +216,8 @@ class Assembly:
         self.portal.latency_seconds = seconds
         for nvr in self.nvrs.values():
             nvr.latency_seconds = seconds
+        for _, _, camera in self.cameras:
+            camera.wire.latency_seconds = seconds
 
 
 def _nvr(site: LabSite, directory: Path, tls: ssl.SSLContext, clock: Clock) -> Nvr:

@@ -120,13 +120,19 @@ class Control:
         nvr = self.assembly.nvr(site)
         before = next(iter(nvr.events_log[-1:]), None)
         answer: object
+        edge = str(given.get("edge", "rising"))
         if "pin" in given:
             answer = await self.assembly.fire_soft(site, _number(given, "pin"))
+        elif "virtual" in given:
+            camera = self.assembly.cameras.get(site, str(given.get("device")))
+            camera.fire_virtual(_number(given, "virtual"), active=edge == "rising")
+            answer = {"rules": camera.counters.rules_fired}
         else:
-            edge = str(given.get("edge", "rising"))
             device, number = str(given.get("device")), _number(given, "input")
             answer = {"events": await self.assembly.fire_input(site, device, number, edge)}
-        await nvr.settled(before, _SETTLE_SECONDS)
+        if "virtual" not in given:
+            await nvr.settled(before, _SETTLE_SECONDS)
+        await self.assembly.cameras.settle(site, _SETTLE_SECONDS)
         return answer
 
     async def _fire_input(self, given: Mapping[str, Any]) -> object:

@@ -67,12 +67,46 @@ MAIL = (
 )
 """Of the mail server."""
 
+CAMERA = (
+    Fault("cut-before-rule", "AddActionRule is not carried out: its connection ends"),
+    Fault("cut-after-rule", "AddActionRule is carried out, and its connection ends without an answer"),
+    Fault("cut-before-remove", "nothing is removed by SOAP: the connection ends instead"),
+    Fault("cut-after-writes=N", "after N changes every connection ends without an answer"),
+    Fault("lose-write=N", "the Nth change is carried out and not answered, once"),
+    Fault("http-401", "every login is refused"),
+    Fault("http-401-after-writes=N", "after N changes every login is refused"),
+    Fault("http-503", "every request is answered with 503"),
+    Fault("https-only", "HTTP answers with 302 to HTTPS"),
+    Fault("nonce-once", "each nonce is good for one request"),
+    Fault("slow", "every answer takes 2 s more"),
+    Fault("one-connection", "a second request at the same time is not answered"),
+    Fault("parallel", "requests at the same time are answered, also where the profile would not"),
+    Fault("dead", "every connection is closed at once"),
+)
+"""Of a camera that the lab plays."""
+
 PORTAL = (
     Fault("rate-limit", "more than 5 requests a second are refused: 429, with Retry-After"),
     Fault("http_429", "every request is refused: 429, Retry-After: 1"),
     Fault("http_503", "every request is refused: 503, Retry-After: 1"),
 )
 """Of the portal's HTTP API; its other faults say by their names what they are."""
+
+ONVIF = (
+    Fault("onvif-clock-skew", "its clock is five minutes ahead", 18),
+    Fault("onvif-refused", "every login is refused"),
+    Fault("onvif-http-login", "it wants an HTTP login (Digest) beside the token in the envelope"),
+    Fault("onvif-fault", "what needs a login is answered with a SOAP fault"),
+    Fault("onvif-old", "it does not know GetServices"),
+    Fault("onvif-no-io", "it has no device I/O service"),
+    Fault("onvif-other-host", "it names another host (192.0.2.66) as its own"),
+    Fault("onvif-redirect", "it redirects every request to another host"),
+    Fault("onvif-garbled", "every answer ends in its middle"),
+    Fault("onvif-dtd", "every answer has a DTD with entities"),
+    Fault("onvif-huge", "every answer is 16 MiB long"),
+    Fault("onvif-slow", "every answer comes with one byte a second"),
+)
+"""Of a camera that speaks ONVIF (`SITE/ADDRESS`)."""
 
 
 def names(faults: Iterable[Fault]) -> frozenset[str]:

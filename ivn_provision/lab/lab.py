@@ -19,6 +19,7 @@ from typing import Any, Self, TypeVar
 
 from ivn_provision.errors import LabError
 from ivn_provision.lab.assembly import Assembly, Ports
+from ivn_provision.lab.camera.camera import AxisCamera
 from ivn_provision.lab.clock import Clock, system_clock
 from ivn_provision.lab.control import Control
 from ivn_provision.lab.mail.sink import MailSink
@@ -154,6 +155,14 @@ class Lab:
         """The recorder of a site: `counters`, `faults`, logs. Raises LabError."""
         return self.assembly.nvr(key)
 
+    def camera(self, site: str, which: int | str) -> AxisCamera:
+        """An Axis camera that the lab plays, by number, `camera-10`, address or MAC. Raises LabError."""
+        return self.assembly.cameras.get(site, which)
+
+    def settle_cameras(self, site: str, seconds: float = 10.0) -> None:
+        """Wait until the mails under way of a site's cameras are out."""
+        self.run(self.assembly.cameras.settle(site, seconds))
+
     def fire_soft(self, site: str, pin: int) -> Json:
         """Press the portal's button of a soft trigger. Raises LabError if it cannot be sent."""
         return self.run(self.assembly.fire_soft(site, pin))
@@ -185,7 +194,7 @@ class Lab:
         self._call(lambda: self.assembly.gui(site, Edit(action, kind, key, fields or {})))
 
     def fault(self, place: str, name: str, *, on: bool = True) -> None:
-        """Switch a fault of `portal`, `mail` or of a site's recorder; see `fault_list`. Raises LabError."""
+        """Switch a fault of `portal`, `mail`, a site or its `SITE/camera-10`; see `fault_list`. Raises LabError."""
         self._call(lambda: self.assembly.fault(place, name, on=on))
 
     def portal_state(self, site: str, *, armed: bool | None = None, incident: str | None = None) -> None:
@@ -215,7 +224,7 @@ class Lab:
             self.run(control.stop())
 
     def secret_file(self, name: str) -> Path:
-        """The file of `SITE-nvr`, `SITE-ivnview`, `SITE-smtp` or `portal-client`. Raises LabError."""
+        """The file of `SITE-nvr`, `SITE-ivnview`, `SITE-smtp`, `SITE-camera-N` or `portal-client`. Raises LabError."""
         return self.assembly.passwords.file(name)
 
     def write_sites(self, directory: Path) -> list[Path]:
@@ -223,7 +232,7 @@ class Lab:
         ends = Endpoints(
             self.portal_url, self.ca_file, self.assembly.passwords.directory, "127.0.0.1", self.mail_port
         )
-        return write_site_files(directory, self.sites, ends)
+        return write_site_files(directory, self.assembly.cameras.with_ports(self.sites), ends)
 
 
 async def _cancel_rest() -> None:

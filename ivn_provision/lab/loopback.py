@@ -50,6 +50,15 @@ def free_port(host: str) -> int:
         return int(sock.getsockname()[1])
 
 
+def is_free(host: str, port: int) -> bool:
+    """Whether a port could be bound now."""
+    try:
+        listen(host, port, "a port").close()
+    except LabError:
+        return False
+    return True
+
+
 def free_ports(host: str, count: int) -> tuple[int, ...]:
     """So many ports that are free now, no two the same."""
     with contextlib.ExitStack() as stack:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ivn_provision.errors import LabError
-from ivn_provision.lab.scenario import LabSite
+from ivn_provision.lab.scenario import LabSite, numbered
 from ivn_provision.lab.tls import write_private
 
 PORTAL_CLIENT = "northside"
@@ -18,7 +18,7 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 class Passwords:
-    """Files below `directory`, by name: `SITE-nvr`, `SITE-ivnview`, `SITE-smtp`, `portal-client`."""
+    """Files below `directory`, by name: `SITE-nvr`, `SITE-ivnview`, `SITE-smtp`, `SITE-camera-N`, `portal-client`."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -54,4 +54,10 @@ def _with_passwords(site: LabSite, passwords: Passwords) -> LabSite:
         users=tuple((name, viewer, administrator) for name, _, administrator in site.users),
         mail_username=site.mail_username or site.key,
         mail_password=passwords.get(f"{site.key}-smtp"),
+        cameras=tuple(
+            replace(camera, axis_password=passwords.get(f"{site.key}-camera-{number}"))
+            if camera.axis
+            else camera
+            for number, camera in numbered(site)
+        ),
     )

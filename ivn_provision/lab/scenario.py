@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
+
+FIRST_NUMBER = 10
+"""Of a site's first camera."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabCamera:
-    """A device that a technician has added to the recorder: still under the name the wizard gave it."""
+    """A device that a technician has added to the recorder: still under the name the wizard gave it.
+
+    With `onvif` it also speaks ONVIF, at the recorder's address; port 0 takes a free one.
+    With `axis` (a profile: `5.50`, `10.12`, `11.11`, `12.9`) the lab plays the camera itself too, over VAPIX at
+    `axis_host` (a loopback address, "" = the recorder's own) on ports of which 0 takes a free one.
+    """
 
     address: str
     mac: str
@@ -16,6 +25,14 @@ class LabCamera:
     name: str = "Camera 1"
     inputs: int = 1
     channels: int = 1
+    onvif: Literal["", "http", "https"] = ""
+    onvif_port: int = 0
+    axis: str = ""
+    axis_host: str = ""
+    axis_http_port: int = 0
+    axis_https_port: int = 0
+    axis_username: str = "root"
+    axis_password: str = "lab-only"  # noqa: S105 - replaced by a random one at `lab up`
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +69,8 @@ class LabSite:
             LabCamera("192.168.10.62", "00408C123457", name="Camera 2"),
         )
     )
+
+
+def numbered(site: LabSite) -> Iterator[tuple[int, LabCamera]]:
+    """Cameras with their numbers: 10, 11, ..."""
+    return enumerate(site.cameras, FIRST_NUMBER)

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivn_provision.lab.camera_text import axis_text
 from ivn_provision.lab.passwords import PORTAL_CLIENT
-from ivn_provision.lab.scenario import LabSite
+from ivn_provision.lab.scenario import FIRST_NUMBER, LabSite, numbered
 
 _FLEET = """\
 # What all sites of this lab share. Written by `ivn-provision lab up --write-sites`.
@@ -101,6 +102,15 @@ _CAMERA = """\
     video: {{codec: mjpeg, resolution: 1280x800, fps: 8}}
     recording: {{mode: always}}
 """
+_ONVIF = """\
+    onvif:
+      connect:
+        host: {host}
+        port: {port}
+        tls: {tls}
+        username: onvif
+        password: !secret "file:{secrets}/{key}-onvif"
+"""
 _LABELS = ("Main Entrance", "Gate", "Loading Dock", "Office")
 
 
@@ -139,18 +149,24 @@ def _site_text(site: LabSite, ends: Endpoints, common: dict[str, str]) -> str:
         mail_host=ends.mail_host,
         mail_port=ends.mail_port,
         mail_username=site.mail_username or site.key,
-        cameras="".join(_camera_texts(site)),
+        cameras="".join(_camera_texts(site, ends, common)),
         **common,
     )
 
 
-def _camera_texts(site: LabSite) -> Iterable[str]:
-    for index, camera in enumerate(site.cameras):
+def _camera_texts(site: LabSite, ends: Endpoints, common: dict[str, str]) -> Iterable[str]:
+    for number, camera in numbered(site):
+        index = number - FIRST_NUMBER
         mac = ":".join(camera.mac[at : at + 2] for at in range(0, 12, 2))
         label = _LABELS[index % len(_LABELS)] + (
             f" {index // len(_LABELS) + 1}" if index >= len(_LABELS) else ""
         )
-        yield _CAMERA.format(number=10 + index, label=label, address=camera.address, mac=mac)
+        yield _CAMERA.format(number=number, label=label, address=camera.address, mac=mac)
+        yield axis_text(site, number, camera, common, (ends.mail_host, ends.mail_port))
+        if camera.onvif:
+            tls = f'{{ca: "{common["ca_file"]}"}}' if camera.onvif == "https" else '"off"'
+            secrets, port = common["secrets"], camera.onvif_port
+            yield _ONVIF.format(host=site.host, port=port, tls=tls, secrets=secrets, key=site.key)
 
 
 def _relative(path: Path, directory: Path) -> str:

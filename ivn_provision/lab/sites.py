@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from typing import Literal
 
 from ivn_provision.errors import LabError
+from ivn_provision.lab.camera.profile import profile
 from ivn_provision.lab.scenario import LabCamera, LabSite
 
 MAX_SITES = 10_000
@@ -48,6 +50,22 @@ def with_store_b(sites: Iterable[LabSite], keys: Collection[str] | None = None) 
     return tuple(
         replace(site, store="b", version=STORE_B_VERSION) if keys is None or site.key in keys else site
         for site in found
+    )
+
+
+def with_onvif(sites: Iterable[LabSite], scheme: Literal["http", "https"] = "https") -> tuple[LabSite, ...]:
+    """The sites, all of whose cameras speak ONVIF too."""
+    return tuple(
+        replace(site, cameras=tuple(replace(each, onvif=scheme) for each in site.cameras)) for site in sites
+    )
+
+
+def with_axis(sites: Iterable[LabSite], name: str) -> tuple[LabSite, ...]:
+    """The sites, each with a first camera that the lab plays itself over VAPIX. Raises LabError for no such profile."""
+    model = profile(name).product
+    return tuple(
+        replace(site, cameras=(replace(site.cameras[0], axis=name, model=model), *site.cameras[1:]))
+        for site in sites
     )
 
 

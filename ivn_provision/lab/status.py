@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ivn_provision.lab.assembly import Assembly
+from ivn_provision.lab.camera.camera import AxisCamera
 from ivn_provision.lab.clock import rfc3339
 from ivn_provision.lab.mail.message import Mail
 from ivn_provision.lab.nvr import Assumption, assumptions
@@ -24,6 +25,7 @@ _PORTAL_ASSUMPTIONS = (
     "The portal fetches a clip at the mail's own time right after the mail, from the web port with the device's login; no video is moved: assumed.",
     "The site's router forwards port 8080 to the Image Server and lets only the portal to the event port: assumed.",
     "Test sessions, connectivity checks and the reading of received mails are PROPOSED, like all of the portal's API.",
+    "A camera that speaks ONVIF is of no particular make: its names are made up, it takes tokens that are up to 30 seconds off its own clock, and each nonce once: assumed.",
     "SMTP with STARTTLS and a login per recorder is assumed; what the real mail server asks for is unknown.",
 )
 
@@ -45,7 +47,7 @@ def status_of(assembly: Assembly) -> Json:
         "ca_file": str(assembly.tls.ca_file),
         "secrets": str(assembly.passwords.directory),
         "sites": [_site(assembly, key) for key in assembly.nvrs],
-        "assumptions": [*_PORTAL_ASSUMPTIONS, *(_text(each) for each in assumptions())],
+        "assumptions": [*_PORTAL_ASSUMPTIONS, *(_text(each) for each in assumptions()), *_marks(assembly)],
         "counters": counters_of(assembly),
         "last_mails": [_mail(mail) for mail in list(assembly.mail.messages)[-_LAST:]],
         "last_events": _last_events(assembly),
@@ -59,6 +61,9 @@ def counters_of(assembly: Assembly) -> Json:
         "portal": assembly.portal.counter_values(),
         "mail": _plain(assembly.mail.counters),
         "recorders": {key: _plain(nvr.counters) for key, nvr in assembly.nvrs.items()},
+        "cameras": {
+            f"{site}/camera-{number}": _plain(each.counters) for site, number, each in assembly.cameras
+        },
     }
 
 
@@ -77,11 +82,50 @@ def _site(assembly: Assembly, key: str) -> Json:
         "management_application_open": nvr.windows.management_application_open,
         "username": site.username,
         "cameras": [camera.address for camera in site.cameras],
+        "onvif": [
+            {"place": place, "origin": each.origin, "faults": sorted(each.faults)}
+            for place, each in assembly.onvif.devices.items()
+            if place.startswith(f"{key}/")
+        ],
+        "axis_cameras": [_camera(number, each) for key, number, each in assembly.cameras if key == site.key],
         "scheduled_tasks": [{"name": each.name, "due_at": each.due_at} for each in nvr.windows.tasks.all()],
         "faults": sorted(nvr.faults | nvr.windows.faults.on),
         "last_recorder_events": [_plain(each) for each in list(nvr.events_log)[-_LAST:]],
         "last_recorder_mails": [_plain(each) for each in list(nvr.mail_log)[-_LAST:]],
     }
+
+
+def _camera(number: int, camera: AxisCamera) -> Json:
+    book = camera.book
+    return {
+        "target": f"camera-{number}",
+        "profile": camera.profile.name,
+        "product": camera.profile.product,
+        "firmware": camera.profile.firmware,
+        "address": camera.camera.address,
+        "host": camera.host,
+        "http_port": camera.http_port,
+        "https_port": camera.https_port,
+        "username": camera.camera.axis_username,
+        "rules": [{"id": e.id, "name": e.name, "enabled": e.enabled} for e in book.rules.values()],
+        "configurations": [{"id": e.id, "name": e.name} for e in book.configurations.values()],
+        "recipients": [{"id": e.id, "name": e.name} for e in book.recipients.values()],
+        "faults": sorted(camera.faults),
+        "last_requests": [_plain(each) for each in list(camera.requests)[-_LAST:]],
+        "last_mails": [_plain(each) for each in list(camera.mails)[-_LAST:]],
+    }
+
+
+def _marks(assembly: Assembly) -> list[str]:
+    """What the profiles of the cameras that run know and assume, each once."""
+    used = {each.profile.name: each.profile for _, _, each in assembly.cameras}
+    return list(
+        dict.fromkeys(
+            f"Axis camera, {mark.topic}: {mark.text} [{mark.mark}]"
+            for each in used.values()
+            for mark in each.marks
+        )
+    )
 
 
 def _last_events(assembly: Assembly) -> list[Json]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ivn_provision.diagnostics import Place
-from ivn_provision.model.resource import Resource
+from ivn_provision.model.resource import Address, Resource
+from ivn_provision.model.targets import camera_number, family
 from ivn_provision.spec.site import Site
 
 _FIELDS: Mapping[tuple[str, str], str] = {
@@ -24,6 +25,26 @@ _FIELDS: Mapping[tuple[str, str], str] = {
     ("device", "smtp_account_id"): "/portal/smtp_account_id",
 }
 """By kind and field, where the field's name is not the key: below the object, or from the top if it begins with `/`."""
+
+_ON_CAMERAS = frozenset({"recipient", "action_rule"})
+_AXIS: Mapping[str, str] = {
+    **{f"smtp.{name}": f"{{axis}}/smtp/{name}" for name in ("sender", "host", "port", "security")},
+    **{f"smtp.{name}": f"{{axis}}/smtp/{name}" for name in ("username", "password")},
+    "mail.addresses": "{pointer}/send_mail/recipient",
+    "mail.subject": "{pointer}/send_mail/subject",
+    "mail.message": "{pointer}/send_mail/message",
+}
+"""Fields of recipients and rules that are declared elsewhere than at them."""
+
+_AXIS_SECTIONS: Mapping[str, str] = {
+    "recipient": "recipients",
+    "action_rule": "action_rules",
+    "action_configuration": "action_rules",
+    "io_port": "io_ports",
+    "stream_profile": "image",
+    "camera_clock": "time",
+    "axis_user": "users",
+}
 
 _SECTIONS: Mapping[str, str] = {
     "camera": "/cameras",
@@ -44,17 +65,37 @@ _SECTIONS: Mapping[str, str] = {
 def field_place(site: Site, resource: Resource, field: str) -> Place:
     """The line that says what the field shall be; where only a default does, that of its object."""
     written = _FIELDS.get((resource.kind, field), field.replace(".", "/"))
+    if (axis := _AXIS.get(field)) and resource.kind in _ON_CAMERAS:
+        return site.places.place(axis.format(pointer=resource.pointer, axis=_axis_of(resource.pointer)))
     pointer = written if written.startswith("/") else f"{resource.pointer}/{written}"
     if written.startswith("/") and not site.places.origins(pointer):
         pointer = resource.pointer
     return site.places.place(pointer)
 
 
-def section_place(site: Site, kind: str) -> Place:
-    """The list that an object of a kind would stand in: where one is too many."""
-    return site.places.place(_SECTIONS.get(kind, "/nvr"))
+def _axis_of(pointer: str) -> str:
+    """`/cameras/0/axis` of what lies below it."""
+    return "/".join(pointer.split("/")[:4])
+
+
+def section_place(site: Site, address: Address) -> Place:
+    """The list that an object would stand in: where one is too many."""
+    if (camera := _pointer_of(site, address.target)) is not None:
+        return site.places.place(f"{camera}/{_AXIS_SECTIONS.get(address.kind, '')}".rstrip("/"))
+    return site.places.place(_SECTIONS.get(address.kind, "/nvr"))
 
 
 def target_place(site: Site, target: str) -> Place:
     """What the site says of a target; of the portal also for what lies between it and the recorder."""
-    return site.places.place({"nvr": "/nvr", "camera": "/cameras"}.get(target, "/portal"))
+    if (camera := _pointer_of(site, target)) is not None:
+        return site.places.place(camera)
+    return site.places.place({"nvr": "/nvr", "camera": "/cameras"}.get(family(target), "/portal"))
+
+
+def _pointer_of(site: Site, target: str) -> str | None:
+    """What is said of a camera that is a target of its own; None for other targets."""
+    number = camera_number(target)
+    if number is None:
+        return None
+    axis = (each.axis.pointer for each in site.cameras or () if each.number == number and each.axis)
+    return next(axis, "/cameras")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ivn_provision.model.desired_axis import axis_exclusive, axis_resources
 from ivn_provision.model.desired_windows import windows_resources
 from ivn_provision.model.resource import Address, Resource, Value
 from ivn_provision.spec.site import Camera, Mail, Nvr, Pin, Portal, Site
@@ -16,7 +17,10 @@ from ivn_provision.spec.site import Camera, Mail, Nvr, Pin, Portal, Site
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What one site declares: resources by address, and the kinds whose lists are complete."""
+    """What one site declares: resources by address, and the kinds whose lists are complete.
+
+    `exclusive` names a kind of every target (`pin`), or of one only (`camera-10/action_rule`).
+    """
 
     site: str
     resources: Mapping[Address, Resource]
@@ -24,6 +28,10 @@ class Desired:
 
     def of_target(self, target: str) -> tuple[Resource, ...]:
         return tuple(each for each in self.resources.values() if each.address.target == target)
+
+    def is_complete(self, target: str, kind: str) -> bool:
+        """Is everything declared that shall be there of this kind?"""
+        return kind in self.exclusive or f"{target}/{kind}" in self.exclusive
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -45,7 +53,8 @@ def _exclusive(site: Site) -> frozenset[str]:
         "pin": site.portal.pins if site.portal else None,
         "firewall_rule": site.nvr.windows.firewall if site.nvr and site.nvr.windows else None,
     }
-    return frozenset(kind for kind, section in sections.items() if section is not None)
+    kinds = (kind for kind, section in sections.items() if section is not None)
+    return frozenset((*kinds, *axis_exclusive(site)))
 
 
 def _all(site: Site) -> Iterator[Resource]:
@@ -58,6 +67,7 @@ def _all(site: Site) -> Iterator[Resource]:
         yield from _alarms(site)
     if site.portal:
         yield from _portal(site, site.portal)
+    yield from axis_resources(site)
 
 
 def _make(

@@ -1,5 +1,7 @@
 """The kinds of resources: identity, order, and which fields are special.
 
+A kind's `target` is the family of the targets that have it (`model/targets.py`).
+
 The order is a small graph (`after`): NVR users before the portal's device, the device (which generates
 the SMTP account id) before the mail settings, cameras before events before alarms and pins. Deletes
 go the other way round.
@@ -34,7 +36,7 @@ class Kind:
     `identity` lists groups of fields that identify the object where its key does not (tried in order,
     before the key); `immutable` fields force a replacement; `write_only` fields cannot be read back;
     `canonical` brings a value into the form that is compared. `adopts` says by what a declaration may claim
-    an object that is not ours: a camera by its hardware, an alarm or a user by the name that is declared;
+    an object that is not ours: a camera by its hardware, an alarm, a user or a camera's own rule by the name that is declared;
     events only ever match events that follow the naming convention. `accepts` says when a live value fulfils
     a declared one that is a bound, not a value: `accepts[name](declared, live)`.
     """
@@ -54,6 +56,8 @@ class Kind:
         canonical = self.canonical.get(name)
         return canonical(value) if canonical else value
 
+
+_SMTP_PASSWORD = frozenset({"smtp.password"})
 
 _ALL = (
     Kind("windows_service", "nvr", "Windows service"),
@@ -110,6 +114,22 @@ _ALL = (
         canonical={"body": _without_blank_lines},
     ),
     Kind("pin", "portal", "portal pin", after=("device", "camera", "hardware_event", "generic_event")),
+    Kind("axis_user", "camera", "camera account", write_only=frozenset({"password"}), adopts="key"),
+    Kind("camera_clock", "camera", "camera clock"),
+    Kind("io_port", "camera", "I/O port", canonical={"name": _with_plain_hyphen}),
+    Kind("stream_profile", "camera", "stream profile", adopts="key"),
+    Kind(
+        "recipient", "camera", "camera recipient", after=("device",), write_only=_SMTP_PASSWORD, adopts="key"
+    ),
+    Kind(
+        "action_rule",
+        "camera",
+        "action rule",
+        after=("recipient", "io_port"),
+        write_only=_SMTP_PASSWORD,
+        adopts="key",
+    ),
+    Kind("action_configuration", "camera", "unused action configuration", after=("action_rule",)),
 )
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

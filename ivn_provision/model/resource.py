@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from ivn_provision.diagnostics import Place
 from ivn_provision.secret import Fingerprint, Secret, SecretRef
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 
 
 class Unset:

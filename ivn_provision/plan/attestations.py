@@ -17,7 +17,7 @@ from ivn_provision.model.resource import Address, Value
 from ivn_provision.plan.plan import Observation, Standing, Unverified
 from ivn_provision.plan.values_json import is_unknown
 from ivn_provision.secret import Secret, SecretRef
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 
 DEFAULT_DAYS = 90
 _DIGITS = 16

@@ -9,10 +9,11 @@ from ivn_provision.model.desired import Desired
 from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.live import Ability, Capabilities, Capability, Live
 from ivn_provision.model.resource import UNSET, Address, Resource, Value
+from ivn_provision.plan.equal import same
 from ivn_provision.plan.match import match
 from ivn_provision.plan.plan import Action, Change, FieldChange, Foreign, Unverified
-from ivn_provision.secret import Fingerprint, Secret
-from ivn_provision.spec.site import Computed
+from ivn_provision.secret import Secret
+from ivn_provision.spec.values import Computed
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ def diff_target(
         else:
             _compare(resource, pair, capabilities, found)
     for extra in matching.rest:
-        _surplus(extra, desired.exclusive, capabilities, found)
+        _surplus(extra, desired, capabilities, found)
     return found
 
 
@@ -179,12 +180,10 @@ def _update(
     )
 
 
-def _surplus(
-    live: Resource, exclusive: frozenset[str], capabilities: Capabilities, found: Differences
-) -> None:
+def _surplus(live: Resource, desired: Desired, capabilities: Capabilities, found: Differences) -> None:
     if not live.owned:
         found.foreign.append(Foreign(live.address, live.title, "does not follow our naming convention"))
-    elif live.kind not in exclusive:
+    elif not desired.is_complete(live.address.target, live.kind):
         if live.kind in _LISTED:
             found.foreign.append(Foreign(live.address, live.title, "not declared"))
     else:
@@ -205,22 +204,19 @@ def _surplus(
         )
 
 
-_LISTED = frozenset({"camera", "user", "hardware_event", "generic_event", "alarm", "pin", "device"})
-
-
-def same(kind: str, name: str, declared: Value, live: Value) -> bool:
-    """Are the two equal in the form in which they matter? Secrets compare by fingerprint only."""
-    if isinstance(declared, Secret):
-        return isinstance(live, Fingerprint) and declared.matches(live)
-    if isinstance(declared, tuple) and isinstance(live, tuple):
-        return sorted(map(str, declared)) == sorted(map(str, live))
-    rules = KINDS[kind]
-    if name in rules.accepts:
-        return rules.accepts[name](declared, live)
-    left, right = rules.comparable(name, declared), rules.comparable(name, live)
-    if isinstance(left, bool) != isinstance(right, bool):
-        return False
-    return left == right
+_LISTED = frozenset(
+    {
+        "camera",
+        "user",
+        "hardware_event",
+        "generic_event",
+        "alarm",
+        "pin",
+        "device",
+        "recipient",
+        "action_rule",
+    }
+)
 
 
 def needs_of(desired: Desired, address: Address) -> tuple[Address, ...]:

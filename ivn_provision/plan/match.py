@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from ivn_provision.errors import PlanError
 from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.resource import Address, LiveRef, Resource, Value
+from ivn_provision.plan.equal import differing
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ def _the_one(resource: Resource, found: Sequence[Resource], by: str) -> Resource
         return named[0]
     owned = [each for each in found if each.owned]
     if owned and KINDS[resource.kind].adopts != "identity":
-        return owned[0]  # copies of an event of ours: one is kept, the others are surplus
+        # copies of an event or rule of ours: the one that needs least is kept, the others are surplus
+        return min(owned, key=lambda each: differing(resource, each))
     titles = ", ".join(repr(each.title or each.address.key) for each in found)
     raise PlanError(
         f"{len(found)} objects could be {resource.address.kind} {resource.address.key}: {titles} (by {by})",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from ivn_provision.model.kinds import KINDS, order_of
+from ivn_provision.model.targets import CAMERA, family
 from ivn_provision.plan.plan import Action, Change
 
 
@@ -44,8 +45,16 @@ def _edges(changes: Sequence[Change]) -> dict[int, set[int]]:
     for index, change in enumerate(changes):
         for kind in KINDS[change.address.kind].after:
             for other in kinds.get(kind, ()):
+                if _are_strangers(changes[other], change):
+                    continue
                 _edge(before, changes, earlier=other, later=index)
     return before
+
+
+def _are_strangers(one: Change, other: Change) -> bool:
+    """Are they on two cameras? What is done on one says nothing of the other."""
+    targets = {one.address.target, other.address.target}
+    return len(targets) == 2 and {family(each) for each in targets} == {CAMERA}
 
 
 def _edge(before: dict[int, set[int]], changes: Sequence[Change], *, earlier: int, later: int) -> None:

@@ -85,7 +85,8 @@ class Foreign:
 class Observation:
     """What something outside of the configuration showed about a field: a login, a mail, an open port.
 
-    `at` is the time of the evidence (RFC 3339, UTC), "" for now.
+    `at` is the time of the evidence (RFC 3339, UTC), "" for now. `settable`: can the driver write the field, so
+    that what is refuted needs no person?
     """
 
     address: Address
@@ -93,6 +94,7 @@ class Observation:
     confirmed: bool
     evidence: str
     at: str = ""
+    settable: bool = False
 
 
 class Standing(StrEnum):

@@ -15,6 +15,7 @@ from ivn_provision.diagnostics import Place
 from ivn_provision.errors import PlanError
 from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.resource import Address, Value
+from ivn_provision.model.targets import family
 from ivn_provision.plan.plan import (
     Action,
     Cause,
@@ -100,7 +101,7 @@ def _resource_change(change: Change) -> dict[str, Any]:
         "mode": "managed",
         "type": change.address.kind,
         "name": change.address.key or change.address.kind,
-        "provider_name": f"ivn/{change.address.target}",
+        "provider_name": f"ivn/{family(change.address.target)}",
         "change": {
             "actions": _ACTIONS[change.action],
             "before": None if change.action is Action.CREATE else _plain(before),

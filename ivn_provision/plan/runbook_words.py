@@ -9,7 +9,7 @@ from ivn_provision.model.resource import Address, LiveRef, Unset, Value
 from ivn_provision.plan.screens import Control
 from ivn_provision.plan.values_json import is_sensitive
 from ivn_provision.secret import Secret, SecretRef
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 
 _COMPUTED = {"portal.smtp_account_id": "the SMTP Account ID that the portal shows for this device"}
 

@@ -26,10 +26,11 @@ from dataclasses import dataclass, replace
 from ivn_provision.model.desired import Desired
 from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.resource import Address, Resource, Value
-from ivn_provision.plan.diff import known_fields, same
+from ivn_provision.plan.diff import known_fields
+from ivn_provision.plan.equal import same
 from ivn_provision.plan.plan import Action, Cause, Change, FieldChange, SitePlan
 from ivn_provision.secret import Secret, SecretRef
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 
 Resolve = Callable[[SecretRef], Secret | None]
 """The secret behind a reference, None where it cannot be had any more."""
@@ -81,7 +82,9 @@ def _of_object(change: Change, declared: Declared) -> Cause:
         return Cause.BY_HAND if change.action is Action.CREATE else Cause.NOT_APPLIED
     if change.action is Action.CREATE:
         return Cause.NOT_APPLIED
-    return Cause.BY_HAND if change.address.kind in base.exclusive else Cause.NOT_APPLIED
+    return (
+        Cause.BY_HAND if base.is_complete(change.address.target, change.address.kind) else Cause.NOT_APPLIED
+    )
 
 
 def _of_field(change: Change, field: FieldChange, plan: SitePlan, declared: Declared) -> Cause:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ivn_provision.model.resource import UNSET, LiveRef, Unset, Value
 from ivn_provision.secret import MASK, Fingerprint, Secret, SecretRef
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 
 
 class Masked(str):

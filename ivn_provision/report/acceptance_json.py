@@ -33,6 +33,7 @@ def pin_json(record: Record) -> dict[str, Any]:
         "source": shot.source,
         "camera": shot.camera,
         "event_type": shot.event_type,
+        "fired_by": record.by or None,
         "fired_at": moment(record.fired_at) if record.fired_at else None,
         "latency_seconds": round(latency, 3) if latency is not None else None,
         "events": [each.id for each in record.events],

@@ -16,6 +16,7 @@ from ivn_provision import __version__
 from ivn_provision.diagnostics import Diagnostic
 from ivn_provision.errors import IvnError, SpecError
 from ivn_provision.model.resource import Address
+from ivn_provision.model.targets import family
 from ivn_provision.plan.plan import Action, Change, SitePlan, count
 from ivn_provision.report.diagnostics_json import diagnostic_json
 from ivn_provision.report.paint import safe
@@ -76,7 +77,7 @@ def resource(address: Address) -> Message:
         "addr": str(address),
         "module": address.site,
         "resource": local,
-        "implied_provider": f"ivn/{address.target}",
+        "implied_provider": f"ivn/{family(address.target)}",
         "resource_type": address.kind,
         "resource_name": address.key or address.kind,
         "resource_key": None,

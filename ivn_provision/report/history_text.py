@@ -14,7 +14,7 @@ from ivn_provision.run.past import Past, PastSite
 from ivn_provision.run.snapshot_values import KeyedHash, from_json
 from ivn_provision.run.story import Recorded
 from ivn_provision.secret import MASK
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 from ivn_provision.strict_json import Node, WrongShape
 
 _GOOD, _OPEN = frozenset({"applied", "unchanged"}), frozenset({"pending", "unfinished", "stopped", "failed"})

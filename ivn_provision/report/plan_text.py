@@ -11,7 +11,7 @@ from ivn_provision.plan.plan import Action, Cause, Change, FieldChange, SitePlan
 from ivn_provision.plan.values_json import is_sensitive, is_unknown
 from ivn_provision.report.paint import Paint, safe
 from ivn_provision.secret import MASK
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 
 UNKNOWN = "(known after apply)"
 SIGNS = {
@@ -86,9 +86,10 @@ def _objects(number: int) -> str:
 
 def _site(plan: SitePlan, paint: Paint, *, drift: bool) -> Iterator[str]:
     yield paint(safe(plan.site), "bold")
+    width = max((7, *(len(facts.target) for facts in plan.facts)))
     for facts in plan.facts:
         what = " ".join(part for part in (facts.product, facts.version) if part)
-        yield f"  {safe(facts.target):<7} {safe(what)} at {safe(facts.endpoint)}"
+        yield f"  {safe(facts.target):<{width}} {safe(what)} at {safe(facts.endpoint)}"
         yield from (paint(f"          {safe(note)}", "dim") for note in facts.notes)
     yield from (paint(f"  note: {safe(note)}", "yellow") for note in plan.notes)
     yield ""

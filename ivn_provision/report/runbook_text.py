@@ -38,9 +38,10 @@ def value_lines(box: Box) -> list[str]:
 
 def _lines(runbook: Runbook, paint: Paint) -> Iterator[str]:
     yield paint(safe(heading(runbook)), "bold")
+    width = max((7, *(len(facts.target) for facts in runbook.facts)))
     for facts in runbook.facts:
         what = " ".join(part for part in (facts.product, facts.version) if part)
-        yield f"  {safe(facts.target):<7} {safe(what)} at {safe(facts.endpoint)}"
+        yield f"  {safe(facts.target):<{width}} {safe(what)} at {safe(facts.endpoint)}"
     yield from (f"  note: {safe(note)}" for note in runbook.notes)
     yield ""
     if not runbook.steps:

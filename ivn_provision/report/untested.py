@@ -8,9 +8,9 @@ from ivn_provision.spec.site import Pin, Site
 from ivn_provision.verify.acceptance.record import Record
 
 _ALWAYS = (
-    "The clocks of the cameras: this version has no driver for cameras. Compare the time in each picture.",
+    "The clocks of cameras that the tool does not manage or read: compare the time in each picture.",
     "Whether each camera looks at the right place, sharply, by day and by night: a person must look at the pictures.",
-    "Cameras that send mails by themselves (action rules): only a duplicate mail during the test would show it.",
+    "Cameras that send mails by themselves and are not managed: only a duplicate mail during the test would show it.",
     "What is behind the portal: that an operator sees the alarm, and what is done then.",
     "More than two alarms at a time, and the failure of power, network, recorder or camera.",
     "The portal was asked through an API that this project proposes; what its answers mean is an assumption.",
@@ -34,9 +34,13 @@ def _of_pins(site: Site, records: Sequence[Record]) -> Iterator[str]:
     if disabled := [_name(each) for each in pins if not each.enabled]:
         yield f"Pins that are declared disabled: {', '.join(disabled)}."
     fired = [each for each in records if not each.skipped]
-    if any(each.shot.source == "hardware" for each in fired):
+    tripped = [each for each in fired if each.shot.source == "hardware"]
+    if by_camera := [each.shot.name for each in tripped if not each.by_person]:
+        names = ", ".join(by_camera)
+        yield f"The detectors and wiring of {names}: the camera itself switched the input, over VAPIX."
+    if any(each.by_person for each in tripped):
         yield "Whether it was the right detector that tripped each input: the technician signs for that."
-    else:
+    if not tripped:
         yield "Every detector and its wiring: no hardware input was tripped."
     if not any(each.shot.event_type == "entry_delay" and each.events for each in records):
         yield "The entry delay: no pin with one was fired."

@@ -47,6 +47,10 @@ class Trigger(Protocol):
         """How long a person may take to trip it; 0 for what the tool fires itself."""
         ...
 
+    def by(self, shot: Shot) -> str:
+        """Who trips the input, for people; "" for a soft trigger."""
+        ...
+
     def fire(self, *shots: Shot) -> None:
         """Returns when they were fired. Raises Uncertain or DeadlineExceeded where nobody knows, and another
         TargetError where they surely were not."""
@@ -180,12 +184,12 @@ class Accepting:
         self.observer.notify(Event(self.site.name, Step.FIRING, text=shot.name))
         self.after[shot.name] = seen.newest
         began, person = self.time.now(), self.trigger.seconds_for(shot)
-        record = Record(shot, window.now(), by_person=person > 0)
+        record = Record(shot, window.now(), by_person=person > 0, by=self.trigger.by(shot))
         error = self._fire(shot)
         if error is not None:
             record = _failed(record, error)
             if not isinstance(error, _PERHAPS):
-                self.recorder_down = not isinstance(error, Refused)
+                self._note_recorder(shot, down=not isinstance(error, Refused))
                 return record
         record = replace(record, fired_until=window.now())
         person -= min(person, (self.time.now() - began).total_seconds())
@@ -195,11 +199,16 @@ class Accepting:
             self._portal_failed(lost)
             return _failed(record, lost)
         if found is None:
-            self.recorder_down = error is not None
+            self._note_recorder(shot, down=error is not None)
             return record
         self.under_way[shot.name] -= 1
         self.observer.notify(Event(self.site.name, Step.ARRIVED, text=shot.name))
         return replace(record, events=(found,), error="", remedy="")
+
+    def _note_recorder(self, shot: Shot, *, down: bool) -> None:
+        """An input goes through a person or a camera: that says nothing of the recorder."""
+        if shot.source == "soft":
+            self.recorder_down = down
 
     def _fire(self, *shots: Shot) -> TargetError | None:
         """Noted as under way first: whatever happens meanwhile, the window outlasts it."""

@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
+from ivn_provision.drivers.axis.seen import CameraSeen
 from ivn_provision.drivers.base import Reader
+from ivn_provision.drivers.onvif.seen import OnvifSeen
 from ivn_provision.drivers.portal.testing import PAGE_SIZE
 from ivn_provision.drivers.portal.testing_values import Connectivity, PortalEvent
 from ivn_provision.drivers.xprotect_e.agent_link import Answer, Step
@@ -19,13 +22,17 @@ from ivn_provision.drivers.xprotect_e.smtp_probe import Mailbox, SmtpDialogue, s
 from ivn_provision.drivers.xprotect_e.store import bare
 from ivn_provision.errors import AuthenticationFailed, IvnError, Refused, SecretError
 from ivn_provision.model.resource import Address
+from ivn_provision.model.targets import CAMERA, camera_number, family
 from ivn_provision.plan.plan import SitePlan, TargetFacts
+from ivn_provision.run.cameras import camera_seen
 from ivn_provision.run.events import Event, Observer
 from ivn_provision.run.events import Step as Doing
-from ivn_provision.run.planning import Vouched, plan_site
+from ivn_provision.run.onvif import ONVIF, cameras_seen
+from ivn_provision.run.planning import CAMERAS_AT_ONCE, Vouched, plan_site
 from ivn_provision.run.side_by_side import guarded, name_place, side_by_side
 from ivn_provision.run.targets import Opener
-from ivn_provision.spec.site import Computed, Site
+from ivn_provision.spec.site import Site
+from ivn_provision.spec.values import Computed
 from ivn_provision.transports.winrm_settings import is_loopback
 from ivn_provision.verify.checks import CHECKS
 from ivn_provision.verify.evidence import Evidence
@@ -40,7 +47,7 @@ SMTP_SECONDS, IMAGE_SECONDS = 15, 30
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What the checks of a site found. `error`: a target did not answer, so that its checks are inconclusive;
-    without results nothing could be looked at. `images` by camera number. `facts` are of those that answered.
+    without results nothing could be looked at; a camera that is looked at over ONVIF is one. `images` by camera number. `facts` are of those that answered.
     `plan` is of these too, and `errors` has the others, by target."""
 
     site: str
@@ -75,6 +82,7 @@ def check_site(site: Site, opener: Opener, observer: Observer) -> Checked:
         for reader in readers.values():
             reader.close()
     errors = {name: gathering.errors[name] for name in readers if name in gathering.errors}
+    errors |= {name: each for name, each in gathering.errors.items() if name.startswith(ONVIF)}
     if "portal" not in errors:  # what it does not answer is a trouble too; what the client may not ask is not
         seen = {name: gathering.errors.get(name) for name in ("connectivity", "events")}
         errors |= {
@@ -103,17 +111,29 @@ class _Gathering:
         self.site, self.opener, self.observer, self.readers = site, opener, observer, readers
         self.missing: dict[str, str] = {}
         self.errors: dict[str, IvnError] = {}
+        self.onvif: Mapping[int, OnvifSeen] = {}
+        self.cameras: Mapping[int, CameraSeen] = {}
         self._login = self._portals_login()
 
     def evidence(self) -> Evidence:
         """The portal first: it knows the address that mails go to. Then all else, side by side."""
         nothing: Mapping[str, str] = {}
         computed = self._try("portal", self._computed, nothing)
-        with ThreadPoolExecutor(max_workers=3) as pool:
+        cameras = [each for each in self.readers if family(each) == CAMERA]
+        with ThreadPoolExecutor(max_workers=4 + min(CAMERAS_AT_ONCE, len(cameras))) as pool:
+            onvif = pool.submit(cameras_seen, self.site, self.opener)
             recorder = pool.submit(self._try, "nvr", lambda: self._recorder(computed), None)
             seen = pool.submit(self._try, "connectivity", self._connectivity, None)
             events = pool.submit(self._try, "events", self._events, ())
+            looked = {
+                each: pool.submit(self._try, each, partial(self._camera, each), None) for each in cameras
+            }
             nvr, connectivity, newest = recorder.result(), seen.result(), events.result()
+            self.onvif, errors = onvif.result()
+            found = {camera_number(name) or 0: each.result() for name, each in looked.items()}
+        self.cameras = {number: each for number, each in found.items() if each is not None}
+        self.missing |= {name: f"{each.summary}: {each.next_step}" for name, each in errors.items()}
+        self.errors |= errors
         return self._evidence(nvr, connectivity, newest)
 
     def _evidence(
@@ -141,6 +161,8 @@ class _Gathering:
             events=events,
             all_events=len(events) < PAGE_SIZE,
             test_until=facts["portal"].holding.test_until if "portal" in facts else "",
+            cameras=self.cameras,
+            onvif=self.onvif,
             missing=self.missing,
         )
 
@@ -164,6 +186,10 @@ class _Gathering:
         nvr.ask_also(self._also(computed))
         nvr.probe()
         return nvr
+
+    def _camera(self, target: str) -> CameraSeen | None:
+        self.observer.notify(Event(self.site.name, Doing.READING, target))
+        return camera_seen(self.site, target, self.readers[target], self.opener.clock)
 
     def _also(self, computed: Mapping[str, str]) -> list[Step]:
         """The SMTP dialogue and the pictures, as far as what they need is known; in this order."""

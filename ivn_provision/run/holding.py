@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from ivn_provision.drivers.base import Hold, Writer
 from ivn_provision.errors import IvnError, LeaseHeld, RevertFired
+from ivn_provision.model.targets import CAMERA, family
 from ivn_provision.run.guards import Guards
 from ivn_provision.run.site_journal import SiteJournal
 from ivn_provision.run.targets import Opener
@@ -39,6 +40,8 @@ class SiteHold:
         """All targets or none. Raises LeaseHeld, or what a target says."""
         until = self.opener.clock() + timedelta(seconds=self._hold().seconds)
         for target, writer in sorted(writers.items()):
+            if family(target) == CAMERA:
+                continue  # has no lease: who holds the site's recorder or portal holds its cameras
             self.journal.write("hold", target=target, until=until.strftime("%Y-%m-%dT%H:%M:%SZ"))
             try:
                 writer.hold(self._hold())
@@ -52,7 +55,7 @@ class SiteHold:
 
     def renew(self, writer: Writer) -> None:
         """Before a later write: the lease counts from now. A recorder's write renews it on the way."""
-        if writer.target != "nvr":
+        if writer.target in self.held and writer.target != "nvr":
             writer.hold(self._hold())
 
     def wait(self, writers: Mapping[str, Writer]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from ivn_provision.drivers.base import Reader
 from ivn_provision.model.desired import Desired, desired_of
 from ivn_provision.model.live import Ability, Capabilities
 from ivn_provision.model.resource import Resource, Value
+from ivn_provision.model.targets import CAMERA, family
 from ivn_provision.plan.attestations import Attestation, judged
 from ivn_provision.plan.build import Reading, build_plan
 from ivn_provision.plan.observed import with_observations
@@ -21,6 +23,8 @@ from ivn_provision.spec.site import Site
 Resolve = Callable[[SecretRef], Secret]
 
 
+CAMERAS_AT_ONCE = 8
+"""Of one site; a camera itself is asked one thing at a time."""
 _LATE = datetime.max.replace(tzinfo=UTC)
 
 
@@ -42,16 +46,34 @@ def plan_site(
     declared: Callable[[Site], Desired] = desired_of,
 ) -> SitePlan:
     """The plan of one site. Raises TargetError of the first target that fails."""
-    readings: dict[str, Reading] = {}
-    for target, reader in readers.items():
-        observer.notify(Event(site.name, Step.READING, target))
-        readings[target] = Reading(reader.probe(), reader.read(), endpoint_of(reader))
-        observer.notify(Event(site.name, Step.READ, target))
+    readings = read_all(site.name, readers, observer)
     desired = with_secrets(declared(site), readings, resolve)
-    plan = _asked(build_plan(desired, readings, _notes(site)), desired)
+    plan = _asked(build_plan(desired, readings), desired)
     standing = judged(plan.unverified, vouched.attestations, now=vouched.now, days=site.attestation_days)
     counted = tuple(each for each in vouched.attestations if not each.is_ahead(vouched.now))
     return _observed(replace(plan, unverified=standing), readers.values(), counted)
+
+
+def read_all(site: str, readers: Mapping[str, Reader], observer: Observer) -> dict[str, Reading]:
+    """What every target gives: recorder and portal one after the other, then the cameras side by side.
+
+    Raises TargetError of the first target that fails, in the order of `readers`.
+    """
+
+    def read(target: str) -> Reading:
+        reader = readers[target]
+        observer.notify(Event(site, Step.READING, target))
+        reading = Reading(reader.probe(), reader.read(), endpoint_of(reader))
+        observer.notify(Event(site, Step.READ, target))
+        return reading
+
+    cameras = [each for each in readers if family(each) == CAMERA]
+    found = {target: read(target) for target in readers if target not in cameras}
+    if len(cameras) < 2:
+        return found | {target: read(target) for target in cameras}
+    with ThreadPoolExecutor(max_workers=min(CAMERAS_AT_ONCE, len(cameras))) as pool:
+        waiting = {target: pool.submit(read, target) for target in cameras}
+        return found | {target: each.result() for target, each in waiting.items()}
 
 
 def _asked(plan: SitePlan, desired: Desired) -> SitePlan:
@@ -98,11 +120,3 @@ def _resolved(resource: Resource, capabilities: Capabilities, resolve: Resolve) 
         return resolve(value) if isinstance(value, SecretRef) and wanted else value
 
     return replace(resource, fields={name: value_of(name, value) for name, value in resource.fields.items()})
-
-
-def _notes(site: Site) -> tuple[str, ...]:
-    """Declarations that this version does not act on: said, not passed over."""
-    cameras = [str(camera.number) for camera in site.cameras or () if camera.axis]
-    if not cameras:
-        return ()
-    return (f"axis settings of camera {', '.join(cameras)} are declared; no driver for cameras exists yet",)

@@ -10,7 +10,8 @@ from ivn_provision.drivers.portal.bulk import PortalFleet
 from ivn_provision.drivers.portal.tokens import TokenSource
 from ivn_provision.run.fleet.limits import FleetLimits
 from ivn_provision.secret import Secret
-from ivn_provision.spec.site import Portal, Tls
+from ivn_provision.spec.site import Portal
+from ivn_provision.spec.values import Tls
 from ivn_provision.transports.breaker import Breaker
 from ivn_provision.transports.deadline import Deadline
 from ivn_provision.transports.http import JsonClient

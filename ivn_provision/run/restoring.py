@@ -9,16 +9,20 @@ from ivn_provision.errors import StateError
 from ivn_provision.model.desired import Desired
 from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.resource import Address, Resource, Unset, Value
+from ivn_provision.model.site_targets import targets_of
+from ivn_provision.model.targets import CAMERA, family
 from ivn_provision.model.windows import ANY
 from ivn_provision.plan.plan import Action, Change, SitePlan
 from ivn_provision.run.snapshots import KeyedHash, Snapshot, keyed
 from ivn_provision.run.state import StateFolder
-from ivn_provision.spec.site import Computed, Site
+from ivn_provision.spec.site import Site
+from ivn_provision.spec.values import Computed
 
-_OBSERVED = frozenset({"windows", "listening_port"})
-"""Kinds of which a reading is a measurement, not a setting."""
+_OBSERVED = frozenset({"windows", "listening_port", "action_configuration"})
+"""Kinds of which a reading is a measurement, not a setting, and what a broken run left on a camera."""
 _MADE = frozenset({"hardware_event", "generic_event", "alarm", "pin", "firewall_rule", "site", "device"})
 """Kinds whose objects the tool makes: what is there of ours and was not then, goes."""
+_MADE_ON_CAMERAS = ("recipient", "action_rule", "action_configuration")
 _ACCOUNT = Computed("portal.smtp_account_id")
 _MAILS_TO = frozenset({("mail_message", "recipients"), ("mail_server", "sender")})
 _POINTS = frozenset({("hardware_event", "device"), ("hardware_event", "camera"), ("alarm", "source")})
@@ -98,13 +102,19 @@ def desired_of_snapshot(
         for address, fields in snapshot.resources.items()
         if address.kind not in _OBSERVED and address.target in targets and address not in leave_out
     }
-    return Desired(site.name, resources, frozenset(kind for kind in _MADE if KINDS[kind].target in targets))
+    made = {kind for kind in _MADE if KINDS[kind].target in targets}
+    cameras = {each for each in targets if family(each) == CAMERA}
+    return Desired(
+        site.name,
+        resources,
+        frozenset(made | {f"{target}/{kind}" for target in cameras for kind in _MADE_ON_CAMERAS}),
+    )
 
 
 def _targets(site: Site, snapshot: Snapshot) -> frozenset[str]:
     """What both the snapshot and the present site file know."""
-    declared = {name for name, section in (("nvr", site.nvr), ("portal", site.portal)) if section}
-    return frozenset(declared & set(snapshot.targets or declared))
+    declared = targets_of(site)
+    return declared & set(snapshot.targets or declared)
 
 
 def _settable(kind: str, fields: Mapping[str, Value]) -> dict[str, Value]:

@@ -14,6 +14,7 @@ from ivn_provision.run.guards import Guards
 from ivn_provision.run.holding import SiteHold
 from ivn_provision.run.journal import Journal
 from ivn_provision.run.outcomes import SiteOutcome
+from ivn_provision.run.residue import is_residue
 from ivn_provision.run.reverting import WayBack, left_to_somebody
 from ivn_provision.run.saved_plan import spec_digest
 from ivn_provision.run.side_by_side import guarded, side_by_side
@@ -152,7 +153,12 @@ class _Resume:
                 where=self.site.path,
                 next_step="`resume RUN --revert` puts the site back; then plan and apply anew",
             )
-        ours = tuple(each for each in plan.changes if self.story.change_of(each.address) is not None)
+        left_over = tuple(each for each in plan.changes if is_residue(each, self.story))
+        ours = tuple(
+            each
+            for each in plan.changes
+            if each not in left_over and self.story.change_of(each.address) is not None
+        )
         for change in ours:
             recorded = self.story.change_of(change.address)
             assert recorded is not None
@@ -164,7 +170,7 @@ class _Resume:
                         where=str(change.address),
                         next_step="look with `plan`; then `resume RUN --revert`, or apply anew",
                     )
-        return replace(plan, changes=ours)
+        return replace(plan, changes=tuple(each for each in plan.changes if each in ours + left_over))
 
     def _revert(self) -> SiteOutcome:
         hold = self._taken(replace(self.guards, confirm_within=0))  # a way back is not undone by itself

@@ -17,6 +17,7 @@ from ivn_provision.plan.plan import Action, Change, FieldChange, SitePlan
 from ivn_provision.plan.values_json import is_sensitive
 from ivn_provision.run.applying import execute
 from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.residue import is_residue
 from ivn_provision.run.restoring import desired_of_snapshot
 from ivn_provision.run.site_journal import SiteJournal
 from ivn_provision.run.site_plans import plan_with, read_plan
@@ -80,6 +81,9 @@ class WayBack:
         edited: list[str] = []
         desired = dict(plan.desired)
         for change in plan.workable:
+            if is_residue(change, self.story):
+                ours.append(change)
+                continue
             recorded = self.story.change_of(change.address)
             if recorded is None or change.address.target not in self.story.began:
                 continue

@@ -9,6 +9,7 @@ from pathlib import Path
 from ivn_provision.errors import StateError
 from ivn_provision.model.desired import Desired, desired_of
 from ivn_provision.model.resource import Address
+from ivn_provision.model.site_targets import targets_of
 from ivn_provision.plan.plan import SitePlan
 from ivn_provision.run.adopted import adopted_since
 from ivn_provision.run.events import Observer
@@ -162,7 +163,7 @@ def _way_to_older(older: Site, site: Site, opener: Opener, observer: Observer) -
 
     reached = _with_users(site, older)
     plan = read_plan(reached, opener, observer, desired)
-    known = {name for name, section in (("nvr", site.nvr), ("portal", site.portal)) if section}
+    known = targets_of(site)
     gone = [
         Lost(each, "", f"the site file says nothing of its {each.target} any more")
         for each in wanted.resources

@@ -200,6 +200,11 @@ def _where(site: Site) -> list[Any]:
         where.append([site.nvr.product, connect.transport, connect.host, connect.port])
     if site.portal:
         where.append([site.portal.url, site.portal.account])
+    where += [
+        ["axis", each.number, each.axis.connect.host, each.axis.connect.port]
+        for each in site.cameras or ()
+        if each.axis
+    ]
     return where
 
 

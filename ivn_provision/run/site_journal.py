@@ -18,7 +18,7 @@ from ivn_provision.errors import (
     Uncertain,
 )
 from ivn_provision.model.resource import Value
-from ivn_provision.plan.diff import same
+from ivn_provision.plan.equal import same
 from ivn_provision.plan.order import Batch
 from ivn_provision.plan.plan import Change, FieldChange
 from ivn_provision.plan.values_json import load

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from ivn_provision.errors import Refused, SecretError
 from ivn_provision.model.desired import Desired, desired_of
+from ivn_provision.model.targets import camera_target
 from ivn_provision.plan.attestations import Attestation
 from ivn_provision.run.fleet.limits import STANDARD, FleetLimits
 from ivn_provision.secret import Secret, SecretRef
-from ivn_provision.spec.site import Nvr, Portal, Site
-from ivn_provision.transports.breaker import Breaker
+from ivn_provision.spec.axis import AxisConnect
+from ivn_provision.spec.site import Camera, Nvr, Portal, Site
+from ivn_provision.transports.breaker import Account, Breaker
 from ivn_provision.transports.deadline import Deadline, SiteDeadline
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from ivn_provision.drivers.xprotect_e.layout_set import Layouts
     from ivn_provision.run.portals import Portals
     from ivn_provision.transports.http import JsonClient
+    from ivn_provision.transports.vapix import VapixLink
 
 READ_SCOPE = "sites:read events:read"
 WRITE_SCOPE = "sites:read events:read sites:write secrets:write"
@@ -83,7 +86,30 @@ class Opener:
                 mails_since=self._mails_since(site),
                 fleet=self._portals().fleet(site.portal, secret) if self.listed else None,
             )
+        for target, camera, link in self._cameras(site, deadline):
+            from ivn_provision.drivers.axis.driver import AxisReader
+
+            found[target] = AxisReader(site.name, camera, link, passwords=self._camera_accounts(camera))
         return found
+
+    def _cameras(
+        self, site: Site, deadline: Callable[[], Deadline]
+    ) -> Iterator[tuple[str, Camera, VapixLink]]:
+        """The cameras that the site manages itself, each with its own line."""
+        for camera in site.cameras or ():
+            if camera.axis is not None:
+                yield camera_target(camera.number), camera, self.vapix(camera.axis.connect, deadline)
+
+    def vapix(self, connect: AxisConnect, deadline: Callable[[], Deadline] | None = None) -> VapixLink:
+        """The line to one camera. `deadline` gives that of each request, where it is not the opener's."""
+        from ivn_provision.transports.vapix import VapixLink
+
+        password = self.secret(connect.password)
+        account = Account(f"camera account {connect.username}", password)
+        endpoint = f"{connect.host}:{connect.port}"
+        return VapixLink(
+            connect, password, deadline or self._deadline, lambda: self.breaker.guard(account, endpoint)
+        )
 
     def recorder(
         self,
@@ -139,7 +165,34 @@ class Opener:
                 self._token(site.portal, WRITE_SCOPE),
                 mails_since=self._mails_since(site),
             )
+        for target, camera, link in self._cameras(site, self._deadline):
+            from ivn_provision.drivers.axis.driver import AxisWriter
+
+            found[target] = AxisWriter(
+                site.name,
+                camera,
+                link,
+                passwords=self._camera_accounts(camera),
+                known_password=self._camera_mail(camera),
+            )
         return found
+
+    def _camera_accounts(self, camera: Camera) -> Mapping[str, Secret]:
+        """Passwords of declared accounts, as far as they are at hand: a login shows whether one is right."""
+        found = {}
+        for user in (camera.axis.users if camera.axis else None) or ():
+            with suppress(SecretError):
+                found[user.name] = self.secret(user.password)
+        return found
+
+    def _camera_mail(self, camera: Camera) -> Secret | None:
+        """The password of the mail account that is declared, as far as it is at hand: no camera shows one."""
+        smtp = camera.axis.smtp if camera.axis else None
+        if smtp is None or smtp.password is None:
+            return None
+        with suppress(SecretError):
+            return self.secret(smtp.password)
+        return None
 
     def testing(self, site: Site) -> PortalTesting:
         """The portal of a site for an acceptance test. Raises Refused for a site without one."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ivn_provision.errors import IvnError, PlanError
 from ivn_provision.run.accepting import Acceptance, Accepting, zone_of
+from ivn_provision.run.cameras import inputs_of
 from ivn_provision.run.events import Observer, begun, ended
 from ivn_provision.run.side_by_side import guarded, side_by_side
 from ivn_provision.run.targets import Opener
@@ -34,13 +35,15 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Verifying:
-    """What the acceptances of one run share. `ask` is None where nobody can trip inputs."""
+    """What the acceptances of one run share. `ask` is None where nobody can trip inputs; with `cameras`, cameras that
+    the site manages itself trip theirs."""
 
     opener: Opener
     observer: Observer
     time: Time
     ask: Ask | None = None
     hardware_seconds: float = 120.0
+    cameras: bool = False
     stopping: Callable[[], bool] = lambda: False
 
     def sites(self, sites: Sequence[Site]) -> tuple[Verified, ...]:
@@ -72,7 +75,9 @@ class Verifying:
                 next_step="declare portal.pins (and acceptance.pins, where not all are to be fired)",
             )
         port = (site.nvr.services.event_server_port if site.nvr.services else None) or EVENT_PORT
-        trigger = RecorderTrigger(self.opener.link(site.nvr), port, self.ask, self.hardware_seconds)
+        cameras = inputs_of(site, self.opener.vapix) if self.cameras else None
+        link = self.opener.link(site.nvr)
+        trigger = RecorderTrigger(link, port, self.ask, self.hardware_seconds, cameras)
         terms = self._terms(site)
         with closing(self.opener.testing(site)) as tester:
             return Accepting(

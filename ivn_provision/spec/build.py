@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 
+from ivn_provision.spec.build_axis import build_axis
 from ivn_provision.spec.build_connect import build_connect
+from ivn_provision.spec.build_onvif import build_onvif
 from ivn_provision.spec.build_portal import build_portal
 from ivn_provision.spec.shapes import (
     AcceptanceData,
@@ -69,7 +71,7 @@ def build_site(data: SiteData, path: str, places: Places) -> Site:
         time_zone=data.get("time_zone"),
         maintenance_window=data["maintenance"]["window"] if "maintenance" in data else None,
         nvr=_nvr(data["nvr"], places) if "nvr" in data else None,
-        cameras=tuple(_camera(each, index) for index, each in enumerate(data["cameras"]))
+        cameras=tuple(_camera(each, index, places) for index, each in enumerate(data["cameras"]))
         if "cameras" in data
         else None,
         hardware_events=_hardware_events(data),
@@ -108,7 +110,7 @@ def _user(data: UserData, index: int) -> User:
     )
 
 
-def _camera(data: CameraData, index: int) -> Camera:
+def _camera(data: CameraData, index: int, places: Places) -> Camera:
     return Camera(
         number=data["number"],
         label=data["label"],
@@ -116,8 +118,9 @@ def _camera(data: CameraData, index: int) -> Camera:
         enabled=data.get("enabled"),
         video=_video(**data["video"]) if "video" in data else _NO_VIDEO,
         recording=_recording(**data["recording"]) if "recording" in data else _NO_RECORDING,
-        axis="axis" in data,
+        axis=build_axis(data["axis"], f"/cameras/{index}/axis", places) if "axis" in data else None,
         pointer=f"/cameras/{index}",
+        onvif=build_onvif(data["onvif"], f"/cameras/{index}/onvif", places) if "onvif" in data else None,
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ivn_provision.spec.shapes import TlsData
-from ivn_provision.spec.site import Places, Tls
+from ivn_provision.spec.shapes_tls import TlsData
+from ivn_provision.spec.site import Places
+from ivn_provision.spec.values import Tls
 
 _VERIFY = Tls()
 _OFF = Tls("off")

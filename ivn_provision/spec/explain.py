@@ -15,9 +15,10 @@ from ivn_provision.spec.nodes import BAD, Node, Reference, walk
 from ivn_provision.spec.origins import origins_of, shown
 from ivn_provision.spec.references import Resolver, dotted, find, names_at
 from ivn_provision.spec.secret_keys import key_text, knows, looks_secret, without_user_information
-from ivn_provision.spec.site import Computed, Origin
+from ivn_provision.spec.site import Origin
 from ivn_provision.spec.source import read_bytes
 from ivn_provision.spec.suggest import did_you_mean, listing
+from ivn_provision.spec.values import Computed
 
 
 @dataclass(frozen=True, slots=True)

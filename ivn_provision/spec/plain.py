@@ -13,7 +13,7 @@ from ivn_provision.secret import SecretRef
 from ivn_provision.spec.nodes import BAD, Node, Reference
 from ivn_provision.spec.references import Resolver
 from ivn_provision.spec.secret_keys import SECRET_KEYS, key_text, known_keys, may_be_quoted
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 
 Data = None | bool | int | float | str | SecretRef | Computed | dict[str, "Data"] | list["Data"]
 

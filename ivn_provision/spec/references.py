@@ -9,8 +9,8 @@ from ivn_provision.diagnostics import Diagnostic, Related, Severity
 from ivn_provision.secret import SecretRef
 from ivn_provision.spec.merge import KEYED, PLAIN, Identity, Shape, identity_of
 from ivn_provision.spec.nodes import BAD, Bad, Node, Reference
-from ivn_provision.spec.site import Computed
 from ivn_provision.spec.suggest import did_you_mean, listing
+from ivn_provision.spec.values import Computed
 
 COMPUTED = frozenset({"portal.smtp_account_id"})
 """What a live system generates: a reference to it stays open until that system was read."""

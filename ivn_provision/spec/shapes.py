@@ -5,15 +5,11 @@ from __future__ import annotations
 from typing import Literal, NotRequired, TypedDict
 
 from ivn_provision.secret import SecretRef
-from ivn_provision.spec.site import Computed, ServiceRole, StartMode
-
-
-class TlsFile(TypedDict, total=False):
-    ca: str
-    fingerprint: str
-
-
-TlsData = Literal["verify", "off"] | TlsFile
+from ivn_provision.spec.shapes_axis import AxisData
+from ivn_provision.spec.shapes_onvif import OnvifData
+from ivn_provision.spec.shapes_tls import TlsData
+from ivn_provision.spec.site import ServiceRole, StartMode
+from ivn_provision.spec.values import Computed
 
 
 class CertificateData(TypedDict):
@@ -100,7 +96,8 @@ class CameraData(TypedDict):
     enabled: NotRequired[bool]
     video: NotRequired[VideoData]
     recording: NotRequired[RecordingData]
-    axis: NotRequired[object]
+    axis: NotRequired[AxisData]
+    onvif: NotRequired[OnvifData]
 
 
 class HardwareEventData(TypedDict):

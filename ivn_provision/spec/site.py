@@ -14,16 +14,9 @@ from typing import Literal
 
 from ivn_provision.diagnostics import Place
 from ivn_provision.secret import SecretRef
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """A `!ref` to a value that a live system generates: known only after reading it."""
-
-    path: str
-
-    def __str__(self) -> str:
-        return f"!ref {self.path}"
+from ivn_provision.spec.axis import Axis
+from ivn_provision.spec.onvif import Onvif
+from ivn_provision.spec.values import Computed, Tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +48,6 @@ class Places:
             pointer = pointer.rpartition("/")[0]
         found = self.by_pointer.get("")
         return found[-1].place if found else Place(self.path, 1, 1, 1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """How a server is verified. `value` is the CA file (absolute) or the SHA-256 fingerprint (hex)."""
-
-    mode: Literal["verify", "ca", "fingerprint", "off"] = "verify"
-    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +157,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """`axis` is true where the site also manages the camera itself (a later driver)."""
+    """`axis` is there where the site also manages the camera itself."""
 
     number: int
     label: str
@@ -180,8 +165,9 @@ class Camera:
     enabled: bool | None
     video: Video
     recording: Recording
-    axis: bool
+    axis: Axis | None
     pointer: str
+    onvif: Onvif | None = None
 
     @property
     def name(self) -> str:

@@ -17,7 +17,7 @@ from ivn_provision.errors import (
     Unreachable,
 )
 from ivn_provision.secret import Secret
-from ivn_provision.spec.site import Tls
+from ivn_provision.spec.values import Tls
 from ivn_provision.transports.deadline import Deadline, exceeded
 from ivn_provision.transports.http_problems import PROBLEM, Talk, problem
 from ivn_provision.transports.line import CONNECT_SECONDS, Line

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ivn_provision.errors import TlsFailed
 from ivn_provision.secret import Secret
-from ivn_provision.spec.site import ClientCertificate, Tls
+from ivn_provision.spec.site import ClientCertificate
+from ivn_provision.spec.values import Tls
 
 
 class _Context(ssl.SSLContext):

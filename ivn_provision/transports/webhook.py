@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from ivn_provision.errors import DeadlineExceeded, IvnError, Refused, TlsFailed, Unreachable
 from ivn_provision.spec.playbook_file import is_sound_url
-from ivn_provision.spec.site import Tls
+from ivn_provision.spec.values import Tls
 from ivn_provision.transports.deadline import Deadline
 from ivn_provision.transports.line import CONNECT_SECONDS, Line
 from ivn_provision.transports.tls import context_of

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from ivn_provision.errors import Refused
 from ivn_provision.secret import Secret
-from ivn_provision.spec.site import ClientCertificate, Connect, Tls
+from ivn_provision.spec.site import ClientCertificate, Connect
+from ivn_provision.spec.values import Tls
 
 ENCRYPTING = frozenset({"ntlm", "kerberos", "credssp"})
 """Kinds of authentication that encrypt the messages themselves, so that plain HTTP will do."""
@@ -40,7 +41,7 @@ def settings_of(connect: Connect, password: Secret | None, passphrase: Secret | 
     """Settings for a recorder. `tls: off` means plain HTTP with message encryption, loopback only."""
     _check(connect, password)
     scheme = "http" if connect.tls.mode == "off" else "https"
-    url = f"{scheme}://{_url_host(connect.host)}:{connect.port}/wsman"
+    url = f"{scheme}://{url_host(connect.host)}:{connect.port}/wsman"
     return WinRmSettings(
         url, connect.auth, connect.username, password, connect.tls, connect.certificate, passphrase
     )
@@ -63,16 +64,16 @@ def _check(connect: Connect, password: Secret | None) -> None:
         raise Refused("nvr.connect has no password", next_step="give it a !secret reference")
 
 
-def _url_host(host: str) -> str:
+def url_host(host: str, field: str = "nvr.connect") -> str:
     """A host as it stands in a URL. Raises Refused where it is no address and cannot be a name."""
     try:
         return f"[{host}]" if ipaddress.ip_address(host).version == 6 else host
     except ValueError:
-        return host_name(host)
+        return host_name(host, field)
 
 
-def host_name(host: str) -> str:
-    """A host's address or name in ASCII. Raises Refused where it is neither."""
+def host_name(host: str, field: str = "nvr.connect") -> str:
+    """A host's address or name in ASCII. Raises Refused where it is neither; `field` is where the site has it."""
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
@@ -83,8 +84,8 @@ def host_name(host: str) -> str:
         name = ""
     if not _NAME.fullmatch(name):
         raise Refused(
-            f"nvr.connect.host is neither a name nor an address: {host!r}",
-            next_step="write the host alone; its port goes into nvr.connect.port",
+            f"{field}.host is neither a name nor an address: {host!r}",
+            next_step=f"write the host alone; its port goes into {field}.port",
         )
     return name
 

@@ -10,7 +10,7 @@ from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.resource import Address, Unset, Value
 from ivn_provision.plan.plan import Action, Change, Standing
 from ivn_provision.secret import Fingerprint, Secret, SecretRef
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.result import Found, State, passed, skipped, unknown
 
@@ -56,9 +56,8 @@ def is_declared(evidence: Evidence, *parts: Part) -> bool:
 
 
 def _nothing_found(evidence: Evidence, what: str, parts: tuple[Part, ...]) -> Found:
-    target = KINDS[parts[0].kind].target
-    if target in evidence.missing:
-        return unknown(f"not looked at: {evidence.missing[target]}")
+    if why := evidence.why_missing(parts[0].kind):
+        return unknown(f"not looked at: {why}")
     if not is_declared(evidence, *parts):
         return skipped(f"the site file declares no {what}")
     vouched = _names(evidence, parts, Standing.ATTESTED)
@@ -79,8 +78,6 @@ def _declared(evidence: Evidence, part: Part) -> Iterator[tuple[Address, Mapping
 
 
 def _differences(evidence: Evidence, part: Part) -> Iterator[Found]:
-    if KINDS[part.kind].target in evidence.missing:
-        return
     for change, name in evidence.changes(part.kind):
         if (part.has(name) if name else part.whole) and not _is_generated(_after(change, name)):
             address = str(change.address)
@@ -90,7 +87,7 @@ def _differences(evidence: Evidence, part: Part) -> Iterator[Found]:
 
 def _unseen(evidence: Evidence, part: Part) -> Iterator[Found]:
     """What is declared and was not read: of a whole kind, of a field, or since what is declared is not known."""
-    if KINDS[part.kind].target in evidence.missing or not is_declared(evidence, part):
+    if evidence.why_missing(part.kind) or not is_declared(evidence, part):
         return
     if evidence.is_unread(part.kind):
         yield unknown(f"this target shows no {KINDS[part.kind].title}", _RUNBOOK, part.kind)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from ivn_provision.drivers.base import Reader, Writer
 from ivn_provision.errors import Conflict
+from ivn_provision.lab.camera.book import Configuration, Rule
 from ivn_provision.model.desired import Desired, desired_of
 from ivn_provision.model.live import Ability
 from ivn_provision.model.resource import Resource
@@ -15,11 +17,32 @@ from ivn_provision.plan.build import Reading, build_plan
 from ivn_provision.plan.plan import SitePlan, Work
 from ivn_provision.run.planning import with_secrets
 from ivn_provision.secret import Secret
-from tests.support.world import World
+from tests.support.world import World, started
 
 SITE = "lab-0001"
-TARGETS = ("nvr", "portal")
-pytestmark = pytest.mark.parametrize("target", TARGETS)
+CAMERA = "camera-10"
+TARGETS = ("nvr", "portal", *(f"{CAMERA} {profile}" for profile in ("5.50", "10.12", "11.11", "12.9")))
+pytestmark = pytest.mark.parametrize("place", TARGETS)
+MORE = """\
+      io_ports: [{port: 1, name: Door, normal: open}]
+      image: {codec: mjpeg, compression: 30, fps: 8}
+      time: {ntp_server: time.guard.example}
+      users: [{name: guard, role: viewer, password: !secret "file:../lab/secrets/lab-0001-ivnview"}]
+"""
+
+
+@pytest.fixture
+def target(place: str) -> str:
+    return place.partition(" ")[0]
+
+
+@pytest.fixture
+def world(tmp_path: Path, place: str) -> Iterator[World]:
+    """A lab with one fresh site; of a camera everything is declared that can be."""
+    with started(tmp_path, axis=place.partition(" ")[2]) as running:
+        if place.startswith(CAMERA):
+            running.edit(SITE, "      action_rules:\n", f"{MORE}      action_rules:\n")
+        yield running
 
 
 def reader(world: World, target: str) -> Reader:
@@ -86,8 +109,12 @@ def test_probe_and_read_are_one_round_trip(world: World, target: str) -> None:
     assert facts.version
     processes = world.lab.nvr(SITE).counters.processes
     requests = world.lab.portal.counters.requests
-    # the third asks for the lease of a site that the portal does not have yet
-    assert (processes, requests) == ((1, 0) if target == "nvr" else (0, 3))
+    # the portal's third asks for the lease of a site that it does not have yet
+    assert (processes, requests) == {"nvr": (1, 0), "portal": (0, 3)}.get(target, (0, 0))
+    if target == CAMERA:
+        counters = world.lab.camera(SITE, CAMERA).counters
+        assert counters.by_path.total() == 6
+        assert counters.requests == 7, "the first finds out how to log in"
 
 
 def test_every_declared_field_has_a_capability_with_a_reason(world: World, target: str) -> None:
@@ -123,8 +150,12 @@ def test_live_objects_have_handles_and_digests(world: World, target: str) -> Non
 def test_a_digest_changes_with_the_object_and_only_then(world: World, target: str) -> None:
     apply_all(world, target)
     before = {each.address: each.digest for each in live_resources(world, target)}
-    kind, key, field = ("camera", "10", {"fps": "3"}) if target == "nvr" else ("pin", "2H", {"camera": "11"})
-    world.lab.tamper(SITE, kind, key, field)
+    tampered, kind, key, field = {
+        "nvr": ("camera", "camera", "10", {"fps": "3"}),
+        "portal": ("pin", "pin", "2H", {"camera": "11"}),
+        CAMERA: (f"{CAMERA}/rule", "action_rule", "Input 1", {"enabled": "false"}),
+    }[target]
+    world.lab.tamper(SITE, tampered, f"ivn-provision: {key}" if target == CAMERA else key, field)
     after = {each.address: each.digest for each in live_resources(world, target)}
     changed = {address for address in before if before[address] != after[address]}
     assert [(each.kind, each.key) for each in changed] == [(kind, key)]
@@ -132,15 +163,42 @@ def test_a_digest_changes_with_the_object_and_only_then(world: World, target: st
 
 def foreign(world: World, target: str) -> list[Resource]:
     """Objects that are not ours; cameras are declared by their hardware, whatever they are called."""
-    return [each for each in live_resources(world, target) if not each.owned and each.kind != "camera"]
+    claimed = {"camera", "axis_user"}
+    return [each for each in live_resources(world, target) if not each.owned and each.kind not in claimed]
 
 
-def test_foreign_objects_survive_an_apply(world: World, target: str) -> None:
+def test_foreign_objects_survive_an_apply(world: World, target: str, place: str) -> None:
+    if target == CAMERA:
+        world.lab.tamper(SITE, f"{CAMERA}/rule", "By hand", {"input": "1"})
+        stands = by_hand(world)
     before = foreign(world, target)
     apply_all(world, target)
     after = foreign(world, target)
-    assert [(each.title, each.digest) for each in before] == [(each.title, each.digest) for each in after]
-    assert len(before) == (2 if target == "nvr" else 0)
+    if target == CAMERA:  # what 5.x shows of its mail comes from the page that all rules share
+        assert by_hand(world) == stands
+        assert [each.title for each in before] == [each.title for each in after]
+    else:
+        assert [(each.title, each.digest) for each in before] == [(each.title, each.digest) for each in after]
+    factory_rules = 4 if place.endswith("12.9") else 0
+    assert len(before) == {"nvr": 2, "portal": 0, CAMERA: factory_rules + 1}[target]
+
+
+def by_hand(world: World) -> list[Rule | Configuration]:
+    """The camera's own rules and configurations that are not ours, as they are kept there."""
+    book = world.lab.camera(SITE, CAMERA).book
+    kept: list[Rule | Configuration] = [*book.rules.values(), *book.configurations.values()]
+    return [each for each in kept if not is_ours(each.name)]
+
+
+def is_ours(name: str) -> bool:
+    return name.startswith("ivn-provision: ")
+
+
+def configuration_of(world: World) -> str:
+    """The id of the action configuration of our one rule."""
+    book = world.lab.camera(SITE, CAMERA).book
+    (rule,) = [each for each in book.rules.values() if is_ours(each.name)]
+    return str(rule.action)
 
 
 def test_a_stale_base_is_a_conflict_and_nothing_is_lost(world: World, target: str) -> None:
@@ -149,6 +207,11 @@ def test_a_stale_base_is_a_conflict_and_nothing_is_lost(world: World, target: st
     if target == "nvr":
         world.lab.tamper(SITE, "camera", "10", {"label": "First"})
         disturb = lambda: world.lab.tamper(SITE, "camera", "11", {"label": "By hand"})  # noqa: E731
+    elif target == CAMERA:
+        rule = "ivn-provision: Input 1"
+        world.lab.tamper(SITE, f"{CAMERA}/rule", rule, {"enabled": "false"})
+        by_hand = {"message": "By hand"}
+        disturb = lambda: world.lab.tamper(SITE, f"{CAMERA}/configuration", configuration_of(world), by_hand)  # noqa: E731
     else:
         world.lab.tamper(SITE, "pin", "2H", {"camera": "11"})
         disturb = lambda: world.lab.tamper(SITE, "pin", "2H", {"label": "By hand"})  # noqa: E731
@@ -182,10 +245,11 @@ def test_secrets_are_held_as_secrets(world: World, target: str) -> None:
     plan, _ = plan_with(world, driver)
     driver.close()
     passwords = [
-        fields["password"]
+        fields[name]
         for address, fields in plan.desired.items()
-        if address.target == target and "password" in fields
+        for name in ("password", "smtp.password")
+        if address.target == target and name in fields
     ]
     assert passwords
-    if target == "portal":
+    if target != "nvr":
         assert all(isinstance(each, Secret) for each in passwords)

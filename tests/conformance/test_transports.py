@@ -23,7 +23,8 @@ from ivn_provision.errors import (
 )
 from ivn_provision.run.targets import Opener
 from ivn_provision.spec.fleet import find_site
-from ivn_provision.spec.site import Connect, Tls
+from ivn_provision.spec.site import Connect
+from ivn_provision.spec.values import Tls
 from tests.support import mechanisms
 from tests.support.ssh_servers import PasswordServer, Sshd, password_server, sshd
 from tests.support.ways import (

@@ -24,7 +24,7 @@ from ivn_provision.report.plan_text import render
 from ivn_provision.run.engine import SiteOutcome
 from ivn_provision.run.targets import Opener
 from ivn_provision.secret import Fingerprint, Secret, SecretRef
-from ivn_provision.spec.site import Tls
+from ivn_provision.spec.values import Tls
 from ivn_provision.transports.breaker import Account, Breaker
 from ivn_provision.transports.deadline import Deadline
 from ivn_provision.transports.ssh import Ssh

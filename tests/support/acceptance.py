@@ -73,6 +73,7 @@ def accepted(
     clock: Clock | None = None,
     stopping: Callable[[], bool] = lambda: False,
     deadline: float = 20.0,
+    cameras: bool = False,
 ) -> Acceptance:
     """The acceptance of the site as its file says now."""
     return Verifying(
@@ -81,6 +82,7 @@ def accepted(
         Time((clock or Clock()).now, time.sleep),
         ask=ask,
         hardware_seconds=hardware_seconds,
+        cameras=cameras,
         stopping=stopping,
     ).site(world.site(SITE))
 

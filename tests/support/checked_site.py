@@ -52,14 +52,15 @@ class CheckedSite:
 
 
 @contextmanager
-def checked_site(folder: Path) -> Iterator[CheckedSite]:
-    """Applied, with one mail of every pin in the portal."""
-    with started(folder) as world:
+def checked_site(folder: Path, *, axis: str = "") -> Iterator[CheckedSite]:
+    """Applied, with one mail of every pin in the portal; with `axis` (a profile) one camera is managed too."""
+    with started(folder, axis=axis) as world:
         world.edit(SITE, "  users:\n", f"{_WINDOWS}  users:\n")
         site = CheckedSite(world, LabWords(world, SITE))
         site.apply()
         for camera in world.lab.site(SITE).cameras:
             site.words.do(f"fire SITE input {camera.address} 1")
+            world.lab.fire_input(SITE, camera.address, 1, "falling")  # the contact closes again
         site.words.do("fire SITE soft 2")
         site.baseline = site.check()
         yield site

@@ -24,9 +24,9 @@ from ivn_provision.spec.site import (
     PortalAuth,
     Recording,
     Site,
-    Tls,
     Video,
 )
+from ivn_provision.spec.values import Tls
 from ivn_provision.verify.acceptance.record import Record
 from ivn_provision.verify.acceptance.shots import Shot
 from ivn_provision.verify.mail.judge import Finding
@@ -44,7 +44,7 @@ HOSTILE = (
 def site_of(text: str = "Harbor") -> Site:
     secret = SecretRef("env", "X")
     cameras = [
-        Camera(number, text, Hardware("192.0.2.1"), True, Video(), Recording(), False, "")
+        Camera(number, text, Hardware("192.0.2.1"), True, Video(), Recording(), None, "")
         for number in (10, 11)
     ]
     pins = [Pin(pin, "soft", 10, "perimeter", text, True, "") for pin in (2, 9)]

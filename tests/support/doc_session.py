@@ -24,7 +24,7 @@ from ivn_provision.cli import lab_control
 from ivn_provision.cli.lab import up
 from ivn_provision.cli.main import main
 from ivn_provision.lab.lab import Lab
-from ivn_provision.lab.sites import default_sites, generated_sites, with_store_b
+from ivn_provision.lab.sites import default_sites, generated_sites, with_axis, with_onvif, with_store_b
 from tests.support.doc_pages import ROOT
 
 SECONDS = 60
@@ -109,7 +109,12 @@ class Session:
         assert given["detach"], "a lab in front of the shell would never give it back"
         store_b = None if given["store"] == "b" else given["store_b"]
         self._lab = _LabThread(
-            self.folder / given["directory"], given["count"], given["latency"] / 1000, store_b
+            self.folder / given["directory"],
+            given["count"],
+            given["latency"] / 1000,
+            store_b,
+            onvif=given["onvif"],
+            axis=given["axis"] or "",
         )
         if given["sites_directory"]:
             self._lab.lab.write_sites(self.folder / given["sites_directory"])
@@ -143,11 +148,20 @@ class _LabThread:
     """A lab with its control API, until it is stopped or `lab down` is run."""
 
     def __init__(
-        self, directory: Path, count: int | None, latency: float, store_b: Sequence[str] | None
+        self,
+        directory: Path,
+        count: int | None,
+        latency: float,
+        store_b: Sequence[str] | None,
+        *,
+        onvif: bool = False,
+        axis: str = "",
     ) -> None:
         prefix = f"127.{random.randint(2, 250)}"
         self._portal_host = f"{prefix}.251.9"
         wanted = generated_sites(count, prefix) if count else default_sites()
+        wanted = with_onvif(wanted) if onvif else wanted
+        wanted = with_axis(wanted, axis) if axis else wanted
         self._hosts = {} if count else {each.host: f"{prefix}.251.{each.host[-1]}" for each in wanted}
         sites = [
             replace(each, host=self._hosts.get(each.host, each.host))

@@ -19,7 +19,8 @@ that all is well when it is undone; where `apply` heals it, after an `apply`. Ro
 the pins in a test window.
 
 **All of it ran against the embedded lab, not against a real recorder or the real portal.** What the lab assumes about
-them is in `ivn-provision lab status`. Commands are those of `ivn-provision lab`; SITE is the site's name.
+them is in `ivn-provision lab status`. Commands are those of `ivn-provision lab`; SITE is the site's name, ACCOUNT its SMTP
+Account ID.
 
 """
 _NOT = """

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ivn_provision.drivers.axis.seen import CameraClock, CameraSeen
 from ivn_provision.drivers.portal.objects import DEVICE_FIELDS, GENERATED, NESTED, PIN_FIELDS, SITE_FIELDS
 from ivn_provision.drivers.portal.testing_values import Clip, Connectivity, PortalEvent, PortSeen
 from ivn_provision.drivers.xprotect_e.camera_images import CameraImage
@@ -21,8 +22,22 @@ from ivn_provision.lab.sites import generated_sites
 from ivn_provision.model.desired import desired_of
 from ivn_provision.model.live import Capabilities, Facts
 from ivn_provision.plan.plan import SitePlan
+from ivn_provision.secret import SecretRef
+from ivn_provision.spec.axis import (
+    ActionRule,
+    Axis,
+    AxisConnect,
+    AxisImage,
+    AxisRecipient,
+    AxisSmtp,
+    AxisTime,
+    AxisUser,
+    InputCondition,
+    IoPort,
+)
 from ivn_provision.spec.fleet import find_site
 from ivn_provision.spec.site import Monitoring, Site, Windows
+from ivn_provision.spec.values import Tls
 from ivn_provision.verify.evidence import Evidence
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -43,7 +58,28 @@ def whole_site() -> Site:
     assert site.portal is not None
     windows = Windows({"recording_server": "auto"}, True, True, 5, "time.windows.com", 10, True)
     portal = replace(site.portal, monitoring=Monitoring("Station", "4711"))
-    return replace(site, nvr=replace(site.nvr, windows=windows), portal=portal)
+    first, *others = site.cameras or ()
+    cameras = (replace(first, axis=whole_axis()), *others)
+    return replace(site, nvr=replace(site.nvr, windows=windows), portal=portal, cameras=cameras)
+
+
+def whole_axis() -> Axis:
+    """A camera of which everything is declared."""
+    at, word = "/cameras/0/axis", SecretRef("env", "CAMERA")
+    first = InputCondition(1, None, active=True, pointer=f"{at}/action_rules/0/trigger")
+    return Axis(
+        connect=AxisConnect("192.168.10.61", 443, Tls(), "root", word, pointer=f"{at}/connect"),
+        smtp=AxisSmtp("cam@guard.example", "mail.guard.example", 25, "none", "cam", word, f"{at}/smtp"),
+        recipients=(AxisRecipient("Guard", ("desk@guard.example",), f"{at}/recipients/0"),),
+        action_rules=(
+            ActionRule("Input 1", True, first, (first,), 0, "Guard", "A", "B", f"{at}/action_rules/0"),
+        ),
+        io_ports=(IoPort(1, "Door", "input", "open", f"{at}/io_ports/0"),),
+        image=AxisImage("ivn-provision", "mjpeg", "1280x800", 30, 8, f"{at}/image"),
+        time=AxisTime("EST5EDT", "dhcp", f"{at}/time"),
+        users=(AxisUser("ann", "viewer", False, word, f"{at}/users/0"),),
+        pointer=at,
+    )
 
 
 @cache
@@ -55,6 +91,7 @@ def known_fields() -> Mapping[str, frozenset[str]]:
         for kind in layout.kinds.values()
         for name in kind.fields
     }
+    pairs.add(("action_configuration", "name"))
     pairs |= {(kind, name) for kind, name in WINDOWS_CAPABILITIES if name}
     pairs |= {("site", name) for name in (*SITE_FIELDS, *NESTED)}
     pairs |= {("device", name) for name in (*DEVICE_FIELDS, *GENERATED, "password")}
@@ -78,6 +115,7 @@ def good_evidence() -> Evidence:
         facts={
             "nvr": Facts("XProtect Professional 2014", "8.6a", able),
             "portal": Facts("I-View Now portal", "proposed API v1", able),
+            "camera-10": Facts("AXIS P3245-LVE", "11.11.73", able),
         },
         windows=_windows(),
         logins={"ivnview": 200},
@@ -86,8 +124,23 @@ def good_evidence() -> Evidence:
             each.number: CameraImage(connected=True, is_whole=True, size=9) for each in site.cameras or ()
         },
         connectivity=_connectivity(),
+        cameras={10: camera_seen()},
         events=tuple(_event(number, pin, source) for number, (pin, source) in enumerate(_PINS, start=1)),
         all_events=True,
+    )
+
+
+def camera_seen() -> CameraSeen:
+    """A camera of which everything was seen, and all is well."""
+    return CameraSeen(
+        model="P3245-LVE",
+        product="AXIS P3245-LVE",
+        firmware="11.11.73",
+        inputs=frozenset({1}),
+        active={1: False},
+        clock=CameraClock(0.0, "2026-11-24T12:00:00Z", "its own UTC time"),
+        mail_server="OK: connected to mail.guard.example:25",
+        mailers=(),
     )
 
 

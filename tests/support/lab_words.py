@@ -18,7 +18,8 @@ _MAIL_SECONDS = 20.0
 @dataclass(slots=True)
 class LabWords:
     """`tamper`, `remove`, `gui`, `fault` and `fire` are those of `ivn-provision lab`; `window` and `close` open and
-    close a test session in the portal, `password` gives a user the declared password again."""
+    close a test session in the portal, `password` gives a user the declared password again. ACCOUNT stands for the
+    address that the portal takes mails at."""
 
     world: World
     site: str
@@ -32,6 +33,8 @@ class LabWords:
         lab = self.world.lab
         match verb, words:
             case "tamper", [kind, *key]:
+                if "ACCOUNT" in fields.values():
+                    fields = {name: each.replace("ACCOUNT", self._account()) for name, each in fields.items()}
                 lab.tamper(place, kind, " ".join(key), fields)
             case "remove", [kind, key]:
                 lab.remove(place, kind, key)
@@ -78,6 +81,10 @@ class LabWords:
                 return
             assert time.monotonic() < end, "the mail did not arrive, or its clip stays pending"
             time.sleep(0.02)
+
+    def _account(self) -> str:
+        with closing(self.world.opener().readers(self.world.site(self.site))["portal"]) as portal:
+            return portal.read().computed["portal.smtp_account_id"]
 
     def _open_window(self) -> None:
         opener = self.world.opener()

@@ -10,7 +10,6 @@ from ivn_provision.secret import SecretRef
 from ivn_provision.spec.site import (
     Alarm,
     Camera,
-    Computed,
     GenericEvent,
     Hardware,
     HardwareEvent,
@@ -25,6 +24,7 @@ from ivn_provision.spec.site import (
     Site,
     Video,
 )
+from ivn_provision.spec.values import Computed
 
 NUMBERS = st.integers(min_value=1, max_value=999)
 TEXT = st.text(
@@ -38,7 +38,8 @@ ADDRESSES = ("192.168.10.61", "192.168.10.62", "192.168.10.63", "192.168.10.64")
 
 
 def connect() -> Any:
-    from ivn_provision.spec.site import Connect, Tls
+    from ivn_provision.spec.site import Connect
+    from ivn_provision.spec.values import Tls
 
     return Connect("winrm", "127.0.0.1", 5986, "u", PASSWORD, Tls(), "ntlm")
 
@@ -90,7 +91,7 @@ def _camera(draw: st.DrawFn, number: int, address: str) -> Camera:
             draw(st.none() | st.integers(1, 30)),
         ),
         recording=Recording(draw(st.one_of(st.none(), modes)), draw(seconds), draw(seconds)),
-        axis=False,
+        axis=None,
         pointer=f"/cameras/{number}",
     )
 

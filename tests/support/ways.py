@@ -23,7 +23,8 @@ from ivn_provision.lab.nvr import Nvr
 from ivn_provision.lab.scenario import LabSite
 from ivn_provision.lab.tls import LabTls, prepare_tls
 from ivn_provision.secret import Secret, SecretRef
-from ivn_provision.spec.site import ClientCertificate, Connect, Tls
+from ivn_provision.spec.site import ClientCertificate, Connect
+from ivn_provision.spec.values import Tls
 from ivn_provision.transports.breaker import Breaker
 from ivn_provision.transports.deadline import Deadline
 from ivn_provision.transports.ways import way_of

@@ -33,7 +33,8 @@ from ivn_provision.run.attestation_files import record, recorded
 from ivn_provision.run.attesting import take
 from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.schema_files import schema_text
-from ivn_provision.spec.site import Computed, Places, Site
+from ivn_provision.spec.site import Places, Site
+from ivn_provision.spec.values import Computed
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 USER = Address("harbor", "nvr", "user", "ivnview")

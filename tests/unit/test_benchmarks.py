@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import ansible_raw, fleet, large_recorder, peers, plan_lab, startup, validate_fleet
+from benchmarks import ansible_raw, cameras, fleet, large_recorder, peers, plan_lab, startup, validate_fleet
 from benchmarks.fleet_files import write_fleet
 from benchmarks.lab_server import Traffic
 from benchmarks.machine import Watch, conditions
@@ -21,7 +21,14 @@ from benchmarks.plain_pywinrm import Target
 from benchmarks.report import DOCUMENT, Aim, Report, markers, write_section
 from ivn_provision.spec.check import check_paths
 
-SECTIONS = (startup.NAME, validate_fleet.NAME, plan_lab.NAME, large_recorder.NAME, fleet.NAME)
+SECTIONS = (
+    startup.NAME,
+    validate_fleet.NAME,
+    plan_lab.NAME,
+    large_recorder.NAME,
+    cameras.NAME,
+    fleet.NAME,
+)
 REPORT = Report("one", "On a machine.", ("what", "ms"), [("a", "1"), ("b", "2")], [Aim("a", 2, 1, "ms")])
 
 
@@ -123,6 +130,12 @@ def test_fleet_measures_the_whole_plan_and_ten_facts_of_the_same_recorders() -> 
     assert (ours.traffic.posts, peer.traffic.posts) == (10, 10)
     assert (ours.traffic.requests, peer.traffic.requests) == (12, 14)
     assert ours.traffic.handshakes == peer.traffic.handshakes == 2
+
+
+def test_cameras_are_asked_the_same_six_things_by_all() -> None:
+    found = cameras.measured(1, 2, rounds=1)
+    assert list(found.figures) == [cameras.PLAN, cameras.SHARED, cameras.OWN]
+    assert {each.requests for each in found.figures.values()} == {14}, "six, and the one that is refused"
 
 
 def test_fleet_plans_more_sites_than_there_are_recorders() -> None:
@@ -236,5 +249,5 @@ def test_the_page_has_every_section_with_its_conditions(name: str) -> None:
 
 def test_the_script_runs_every_benchmark() -> None:
     script = (DOCUMENT.parents[1] / "benchmarks" / "run").read_text("utf-8")
-    for module in (startup, validate_fleet, plan_lab, large_recorder, fleet):
+    for module in (startup, validate_fleet, plan_lab, large_recorder, cameras, fleet):
         assert module.__name__.rpartition(".")[2] in script

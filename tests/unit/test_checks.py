@@ -15,8 +15,10 @@ from ivn_provision.drivers.xprotect_e.windows_seen import WindowsSeen
 from ivn_provision.model.kinds import KINDS
 from ivn_provision.model.live import Capabilities
 from ivn_provision.model.resource import UNSET, Address
+from ivn_provision.model.site_targets import targets_of
 from ivn_provision.plan.plan import Action, Change, FieldChange, SitePlan, Standing, Unverified
-from ivn_provision.spec.site import Computed, Site
+from ivn_provision.spec.site import Site
+from ivn_provision.spec.values import Computed
 from ivn_provision.verify.checks import CHECKS
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.registry import Check, run
@@ -24,14 +26,27 @@ from ivn_provision.verify.result import Result, State
 from tests.support.good_evidence import good_evidence, known_fields, whole_site
 
 FIELDS = [(kind, name) for kind, names in sorted(known_fields().items()) for name in sorted(names)]
+# what Windows itself shows, and what is never declared
+SHOWN_ALWAYS = frozenset({"windows_service", "windows", "action_configuration"})
 SOURCES = {
     "smtp": ("smtp-dialogue",),
     "images": ("camera-picture", "clients"),
     "connectivity": ("web-port", "event-port", "event-port-closed"),
     "events": ("mail-clock", "egress-address", "dormant-pins", "live-view"),
     "portal": ("portal-site", "portal-device", "portal-pins", "test-mode"),
+    "camera-10": (
+        *("camera-ports", "camera-rules", "camera-stream", "camera-accounts"),
+        *("camera-clock", "camera-time-source"),
+        *("camera-inputs", "camera-mail-server", "camera-firmware", "camera-legacy-events", "camera-mails"),
+    ),
 }
 """What each check looks at; all that are not here look at the recorder itself."""
+
+
+def target_of(kind: str) -> str:
+    """The one target of the good evidence that has objects of the kind."""
+    (found,) = good_evidence().targets_of(kind)
+    return found
 
 
 def address_of(kind: str) -> Address:
@@ -39,7 +54,7 @@ def address_of(kind: str) -> Address:
     plan = good_evidence().plan
     declared = plan.desired if plan else {}
     return next(
-        (each for each in declared if each.kind == kind), Address("lab-0001", KINDS[kind].target, kind, "2")
+        (each for each in declared if each.kind == kind), Address("lab-0001", target_of(kind), kind, "2")
     )
 
 
@@ -64,9 +79,8 @@ def test_at_first_all_is_well() -> None:
     assert bad(good_evidence()) == []
     odd = {name: each for name, each in states(good_evidence()).items() if each != {State.PASS}}
     assert odd == {
-        "camera-clock": {State.SKIPPED},
-        "camera-mails": {State.SKIPPED},
         "mail-gates": {State.PASS, State.INCONCLUSIVE},
+        **{f"onvif-{each}": {State.SKIPPED} for each in ("device", "video", "inputs", "clock")},
     }
 
 
@@ -154,12 +168,12 @@ def test_a_refuted_password_of_the_portals_account_is_said_once() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_that_is_not_shown_passes_nowhere(kind: str) -> None:
-    target = KINDS[kind].target
+    target = target_of(kind)
     facts = good_evidence().facts
     blind = replace(facts[target], capabilities=Capabilities({}, unread=frozenset({kind})))
     evidence = replace(good_evidence(), facts={**facts, target: blind})
     (one, *_) = bad(with_changes(Change(address_of(kind), Action.CREATE, ())))
-    if kind not in {"windows_service", "windows"}:  # never unread: they are what Windows itself shows
+    if kind not in SHOWN_ALWAYS:
         assert State.PASS not in states(evidence)[one]
 
 
@@ -192,9 +206,7 @@ def plan_of(site: Site, gone: set[str]) -> SitePlan | None:
     """What is planned of the targets that were read."""
     plan = good_evidence().plan
     assert plan is not None
-    there = {
-        target for target in ("nvr", "portal") if getattr(site, target) is not None and target not in gone
-    }
+    there = targets_of(site) - gone
     if not there:
         return None
     live = {address: fields for address, fields in plan.live.items() if address.target in there}
@@ -219,12 +231,14 @@ def partial(draw: st.DrawFn) -> tuple[Evidence, set[str]]:
     """Evidence that lacks some of its sources, with or without a reason, and their names."""
     site, good = draw(sites()), good_evidence()
     gone = draw(st.sets(st.sampled_from(["nvr", *SOURCES])))
-    gone |= {each for each in ("nvr", "portal") if getattr(site, each) is None}
+    gone |= {"nvr", "portal", "camera-10"} - targets_of(site)
     if "nvr" in gone:
         gone |= {"smtp", "images"}
     if site.portal is None:
         gone |= {"connectivity", "events"}
-    reasons = {each for each in gone if getattr(site, each, site) is not None}
+    reasons = {
+        each for each in gone if each not in {"nvr", "portal", "camera-10"} or each in targets_of(site)
+    }
     named = (
         reasons
         if draw(st.booleans())
@@ -242,6 +256,7 @@ def partial(draw: st.DrawFn) -> tuple[Evidence, set[str]]:
         smtp=None if "smtp" in gone else good.smtp,
         images=None if "images" in gone else good.images,
         connectivity=None if "connectivity" in gone else good.connectivity,
+        cameras={} if "camera-10" in gone else good.cameras,
         events=() if "events" in gone else good.events,
         all_events=draw(st.booleans()),
         missing=dict.fromkeys(named, "it does not answer"),

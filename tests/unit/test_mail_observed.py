@@ -11,7 +11,7 @@ from ivn_provision.model.resource import Address, Value
 from ivn_provision.plan.plan import Unverified
 from ivn_provision.secret import SecretRef
 from ivn_provision.spec.build import BODY, SUBJECT
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 from ivn_provision.strict_json import WrongShape
 
 ACCOUNT = "milestone-xp-p-1@ivnview.example"

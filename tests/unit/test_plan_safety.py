@@ -27,7 +27,7 @@ from tests.support.recorder import PATH, Recorder, configuration
 from tests.support.sites import connect
 
 FIRST, SECOND = "192.168.10.61", "192.168.10.62"
-CAMERA = Camera(10, "Lobby", Hardware(FIRST), None, Video(), Recording(), False, "/cameras/0")
+CAMERA = Camera(10, "Lobby", Hardware(FIRST), None, Video(), Recording(), None, "/cameras/0")
 EVENT = HardwareEvent(2, "Door", 10, 1, "rising", True, True, "all", "/hardware_events/0")
 ALARM = Alarm("Forced", 2, None, "Always", True, "/alarms/0")
 

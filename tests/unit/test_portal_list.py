@@ -10,7 +10,7 @@ import pytest
 
 from ivn_provision.drivers.portal.bulk import FRESH_SECONDS, PAGE_SIZE, Listed, PortalFleet, is_worth_it
 from ivn_provision.errors import DeadlineExceeded, Refused, Unreachable
-from ivn_provision.spec.site import Tls
+from ivn_provision.spec.values import Tls
 from ivn_provision.transports.deadline import Deadline
 from ivn_provision.transports.http import JsonClient, Reply
 

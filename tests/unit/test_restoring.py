@@ -22,7 +22,8 @@ from ivn_provision.run.restoring import Lost, desired_of_snapshot, lost_fields, 
 from ivn_provision.run.snapshots import Snapshot, keep, keyed
 from ivn_provision.run.state import StateFolder
 from ivn_provision.secret import Fingerprint
-from ivn_provision.spec.site import Computed, Nvr, Places, Portal, PortalAuth, Site, Tls
+from ivn_provision.spec.site import Nvr, Places, Portal, PortalAuth, Site
+from ivn_provision.spec.values import Computed, Tls
 from tests.support.recorder import PATH, configuration, layout, store
 from tests.support.sites import ADDRESSES, PASSWORD, connect
 from tests.support.world import run_id, utc_now

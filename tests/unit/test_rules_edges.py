@@ -21,7 +21,6 @@ from ivn_provision.spec.rules.reference import markdown
 from ivn_provision.spec.site import (
     Acceptance,
     Camera,
-    Computed,
     Connect,
     Device,
     GenericEvent,
@@ -37,10 +36,10 @@ from ivn_provision.spec.site import (
     PortalAuth,
     Recording,
     Site,
-    Tls,
     User,
     Video,
 )
+from ivn_provision.spec.values import Computed, Tls
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
@@ -57,7 +56,7 @@ def camera(number: int = 10, label: str = "Lobby", **changes: object) -> Camera:
         enabled=True,
         video=Video(),
         recording=Recording(mode="always"),
-        axis=False,
+        axis=None,
         pointer=f"/cameras/{number}",
     )
     return replace(made, **changes)  # type: ignore[arg-type]

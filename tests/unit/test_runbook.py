@@ -30,7 +30,7 @@ from ivn_provision.report.paint import Paint
 from ivn_provision.run.attestation_entries import read_entries
 from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.fleet import find_site
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = ROOT / "tests" / "cases" / "runbook" / "full-site"

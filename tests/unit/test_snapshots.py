@@ -20,7 +20,7 @@ from ivn_provision.run.snapshot_values import KeyedHash, from_json, keyed, to_js
 from ivn_provision.run.snapshots import keep, load, snapshots_of
 from ivn_provision.run.state import StateFolder
 from ivn_provision.secret import Fingerprint, Secret, SecretRef
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 
 AT, RUN = "2026-11-24T10:15:00Z", "20261124T101500Z-1a2b3c4d"
 CAMERA = Address("harbor", "nvr", "camera", "10")

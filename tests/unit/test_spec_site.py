@@ -11,7 +11,8 @@ from ivn_provision.secret import SecretRef
 from ivn_provision.spec.build import BODY, SUBJECT
 from ivn_provision.spec.fleet import load_fleet
 from ivn_provision.spec.ruleset import NO_RULES
-from ivn_provision.spec.site import Computed, Pin, Recording, Site, Tls, Video
+from ivn_provision.spec.site import Pin, Recording, Site, Video
+from ivn_provision.spec.values import Computed, Tls
 
 EXAMPLE = Path(__file__).parents[2].parent / "shared" / "example-site.yml"
 

@@ -24,7 +24,8 @@ from ivn_provision.report.plan_text import render
 from ivn_provision.run.fleet.bases import applied
 from ivn_provision.run.journal import RunSummary
 from ivn_provision.secret import Fingerprint, Secret, SecretRef
-from ivn_provision.spec.site import Computed, GenericEvent, Nvr, Places, Site
+from ivn_provision.spec.site import GenericEvent, Nvr, Places, Site
+from ivn_provision.spec.values import Computed
 from tests.support.doc_pages import ROOT
 from tests.support.sites import connect
 

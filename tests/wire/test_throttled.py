@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from ivn_provision.errors import DeadlineExceeded, ProtocolFault
-from ivn_provision.spec.site import Tls
+from ivn_provision.spec.values import Tls
 from ivn_provision.transports.deadline import Deadline
 from ivn_provision.transports.http import MOST_REFUSALS, JsonClient
 from ivn_provision.transports.throttle import Throttle

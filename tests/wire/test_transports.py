@@ -22,7 +22,8 @@ from ivn_provision.errors import (
     Unreachable,
 )
 from ivn_provision.secret import MASK, Secret, SecretRef
-from ivn_provision.spec.site import Connect, Tls
+from ivn_provision.spec.site import Connect
+from ivn_provision.spec.values import Tls
 from ivn_provision.transports.breaker import Account, Breaker
 from ivn_provision.transports.deadline import Deadline
 from ivn_provision.transports.http import MAX_REPLY, JsonClient

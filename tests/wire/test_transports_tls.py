@@ -15,7 +15,8 @@ from ivn_provision.errors import DeadlineExceeded, TlsFailed
 from ivn_provision.lab.clock import system_clock
 from ivn_provision.lab.tls import LabTls, prepare_tls
 from ivn_provision.secret import Secret, SecretRef
-from ivn_provision.spec.site import Connect, Tls
+from ivn_provision.spec.site import Connect
+from ivn_provision.spec.values import Tls
 from ivn_provision.transports import tls as contexts
 from ivn_provision.transports.breaker import Account, Breaker
 from ivn_provision.transports.deadline import Deadline

@@ -48,12 +48,19 @@ class Closed(Exception):
 class HttpConnection:
     """Requests of one connection, one after the other. `limit` is the largest body in bytes.
 
-    `first` was read already, by somebody who wanted to know what is spoken here.
+    `first` was read already, by somebody who wanted to know what is spoken here. `server` is the header of that
+    name; "" sends none.
     """
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int, first: bytes = b""
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        limit: int,
+        first: bytes = b"",
+        server: str = "Microsoft-HTTPAPI/2.0",
     ) -> None:
+        self._server = server
         self._reader = reader
         self._writer = writer
         self._limit = limit
@@ -111,7 +118,7 @@ class HttpConnection:
         """
         headers = [
             *response.headers,
-            ("Server", "Microsoft-HTTPAPI/2.0"),
+            *([("Server", self._server)] if self._server else []),
             ("Content-Length", str(len(response.body))),
         ]
         if response.close:

@@ -40,7 +40,7 @@ class Declared:
         """Of a field, an object, or the list where the object would stand."""
         resource = self._resources.get(address)
         if resource is None:
-            return section_place(self.site, address.kind)
+            return section_place(self.site, address)
         if field:
             return field_place(self.site, resource, field)
         return self.site.places.place(resource.pointer)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date
 from fnmatch import fnmatchcase, translate
 
+from ivn_provision.model.targets import family
 from ivn_provision.run.audit.drifting import cause_of
 from ivn_provision.run.audit.names import part_id
 from ivn_provision.run.audit.record import Cause, FieldDiff, Finding, FindingKind, Level, Waived
@@ -113,6 +114,6 @@ def _matcher(glob: str) -> Callable[[str], bool]:
 def _is_decided(waiver: Waiver, seen: Collection[str], unseen: Collection[str], *, whole: bool) -> bool:
     """Could it have matched nothing that was not looked at?"""
     first = waiver.address.partition("/")[0]
-    if re.search(r"[*?\[]", first) or first in TARGETS:
+    if re.search(r"[*?\[]", first) or family(first) in TARGETS:
         return whole and not unseen
     return first in seen or (whole and first not in unseen)

@@ -14,6 +14,7 @@ import ivn_provision
 from ivn_provision.diagnostics import Diagnostic, Related
 from ivn_provision.spec.rules import (  # noqa: F401 - imported to register their rules
     alarms,
+    axis,
     connections,
     delays,
     endpoints,

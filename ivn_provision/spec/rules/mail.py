@@ -9,7 +9,7 @@ from ivn_provision.diagnostics import Severity
 from ivn_provision.spec.rules.addresses import is_loopback
 from ivn_provision.spec.rules.context import Context
 from ivn_provision.spec.rules.registry import Finding, rule, show
-from ivn_provision.spec.site import Computed
+from ivn_provision.spec.values import Computed
 
 # facts/manual.md, part 8, R-40: the exact template
 SUBJECT = "Milestone XProtect Professional Notification"

@@ -17,12 +17,15 @@ from ivn_provision.spec.rules.registry import Finding, rule
     requirements=("R-01", "R-27"),
 )
 def recorder_declared(context: Context) -> Iterator[Finding]:
-    """Without `nvr` nothing would read or write these sections, and the site would look as declared."""
+    """Without `nvr` nothing would read or write these sections, and the site would look as declared.
+
+    Cameras that are all managed or looked at by themselves (`axis`, `onvif`) need no recorder.
+    """
     site = context.site
     if site.nvr is not None:
         return
     sections = {
-        "cameras": site.cameras,
+        "cameras": [each for each in site.cameras or () if not (each.axis or each.onvif)],
         "hardware_events": site.hardware_events,
         "generic_events": site.generic_events,
         "mail": site.mail,

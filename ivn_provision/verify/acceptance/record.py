@@ -32,7 +32,8 @@ class Record:
     """A pin that was fired. `events` are the portal's events of it, the first first; `mail` is of the first.
 
     It was fired between `fired_at` and `fired_until`, by the portal's clock: reaching a recorder takes a moment.
-    `by_person`: somebody was asked to trip it at `fired_at`, and did so at a time that nobody knows.
+    `by_person`: somebody was asked to trip it at `fired_at`, and did so at a time that nobody knows. `by` says in words
+    who tripped an input, "" for a soft trigger.
     `skipped` says why it was not fired; `error` what went wrong with firing or looking, `remedy` what to do then.
     """
 
@@ -47,6 +48,7 @@ class Record:
     by_person: bool = False
     fired_until: datetime | None = None
     remedy: str = ""
+    by: str = ""
 
     @property
     def latency_seconds(self) -> float | None:
@@ -104,7 +106,8 @@ def judged(record: Record, terms: Terms) -> tuple[Found, ...]:
     if any(each.state is not State.PASS for each in found):
         return tuple(found)
     after = "" if record.latency_seconds is None else f" after {record.latency_seconds:.1f} s"
-    evidence = f"one mail{after}, camera {record.shot.camera}, {_pictures(record)}"
+    by = f", tripped by {record.by}" if record.by else ""
+    evidence = f"one mail{after}, camera {record.shot.camera}, {_pictures(record)}{by}"
     return (Found(State.PASS, evidence, subject=name),)
 
 

@@ -10,7 +10,8 @@ from ivn_provision.spec.site import Acceptance, Pin, Site
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One pin to fire. `device` and `input` say what a person trips for a hardware event; `camera` is its number."""
+    """One pin to fire. `device` and `input` say what a person trips for a hardware event; `camera` is the number of the
+    pin's camera, `wired_to` of the one that has the input, 0 for none."""
 
     pin: int
     source: Literal["hardware", "soft"]
@@ -20,6 +21,7 @@ class Shot:
     device: str = ""
     input: int = 0
     edge: str = "rising"
+    wired_to: int = 0
 
     @property
     def name(self) -> str:
@@ -55,4 +57,5 @@ def _shot(site: Site, pin: Pin) -> Shot:
         device=camera.hardware.address if camera else "",
         input=event.input if event else 0,
         edge=event.edge if event else "rising",
+        wired_to=camera.number if camera else 0,
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ivn_provision.verify.checks import (  # noqa: F401 - imported to register their checks
+    camera_seen,
+    cameras,
     clocks,
     events,
     mail,
     network,
+    onvif,
     portal,
     recorder,
     video,

@@ -8,7 +8,7 @@ from ivn_provision.drivers.xprotect_e.windows_seen import free_bytes
 from ivn_provision.verify.drift import Part, compared, differences
 from ivn_provision.verify.evidence import Evidence
 from ivn_provision.verify.registry import check
-from ivn_provision.verify.result import Found, failed, passed, skipped, unknown, warned
+from ivn_provision.verify.result import Found, failed, passed, unknown, warned
 
 GIB = 1 << 30
 LOW_GIB, NONE_GIB = 5, 1
@@ -90,10 +90,3 @@ def prerequisites(evidence: Evidence) -> Iterator[Found]:
     """As far as `nvr.windows.prerequisites` demands it: .NET Framework 4.0, Service Pack 1 on Windows 7."""
     part = Part("windows", "the product may not run", ("dotnet", "service_pack"), whole=False)
     yield from compared(evidence, "prerequisites (nvr.windows.prerequisites)", part)
-
-
-@check("camera-mails", title="No camera mails by itself", target="camera", refs=("row 16",))
-def camera_mails(evidence: Evidence) -> Iterator[Found]:
-    """A camera's own action rules would make a second mail. Needs a driver for cameras; `verify` counts mails."""
-    del evidence
-    yield skipped("this version has no driver for cameras: `ivn-provision verify` shows duplicates")
