@@ -82,7 +82,7 @@ def _ports(resources: Iterable[Resource], told: list[str]) -> list[Json]:
     said = []
     for each in sorted((one for one in resources if one.kind == "io_port"), key=_number):
         if problem := misfit("io_ports/items/properties/port", _number(each)):
-            told.append(f"port {each.address.key} is left out: {problem}")
+            told.append(f"port {each.address.key} is left out: its number {problem}")
             continue
         fields = _set("io_ports/items", each, ("name", "direction", "normal"), told)
         if fields:
@@ -116,7 +116,7 @@ def _set(part: str, of: Resource, names: Iterable[str], told: list[str]) -> Json
         if not isinstance(value, str | int) or value == "":
             continue
         if problem := misfit(f"{part}/properties/{name}", value):
-            told.append(f"{_title(of)}: {name} {value!r} is left out: {problem}")
+            told.append(f"{_title(of)}: {name} {value!r} is left out: it {problem}")
         else:
             said[name] = value
     return said

@@ -10,6 +10,8 @@ import yaml
 from ivn_provision.secret import SecretRef
 from ivn_provision.spec.scalars import resolve_plain
 
+_SECRET = "!secret"  # noqa: S105 - a tag
+
 
 class _Dumper(yaml.SafeDumper):
     """Indents lists below their key, as site files have it."""
@@ -24,9 +26,15 @@ class _Dumper(yaml.SafeDumper):
         super().write_double_quoted(text, split)
         self.allow_unicode = True
 
+    def choose_scalar_style(self) -> str:
+        """A reference to a secret stands plain behind its tag, as in the pages of this project."""
+        style: str = super().choose_scalar_style()
+        is_secret = isinstance(self.event, yaml.ScalarEvent) and self.event.tag == _SECRET
+        return "" if is_secret and self.analysis and self.analysis.allow_block_plain else style
+
 
 def _secret(dumper: yaml.SafeDumper, value: SecretRef) -> yaml.ScalarNode:
-    return dumper.represent_scalar("!secret", f"{value.scheme}:{value.name}")
+    return dumper.represent_scalar(_SECRET, f"{value.scheme}:{value.name}")
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:

@@ -16,7 +16,8 @@ _SECTION = "properties/cameras/items/properties/axis/properties"
 
 
 def misfit(part: str, value: object) -> str:
-    """Why `part` of a section cannot hold `value`, "" if it can: `name is longer than 48 characters`.
+    """Why `part` of a section cannot hold `value`, "" if it can: `name is longer than 48 characters`, or `is empty`
+    of the value itself.
 
     `part` is a path in the section's schema: `smtp`, `recipients/items`, `time/properties/posix_zone`.
     """
@@ -27,9 +28,9 @@ def misfit(part: str, value: object) -> str:
 
     error = next(iter(Draft202012Validator(_schema(part)).iter_errors(data)), None)
     if error is None:  # only the other validator sees it: a line end after the last character
-        return "it has the wrong form"
+        return "has the wrong form"
     where = ".".join(str(each) for each in error.absolute_path)
-    return f"{where or 'it'} {_words(str(error.validator), error.validator_value, error.schema)}"
+    return f"{where} {_words(str(error.validator), error.validator_value, error.schema)}".lstrip()
 
 
 def most(part: str) -> int:
@@ -38,18 +39,19 @@ def most(part: str) -> int:
 
 
 def _words(keyword: str, wanted: Any, schema: Any) -> str:
-    expected = schema.get("x-expected") if isinstance(schema, Mapping) else None
-    if keyword in {"minLength", "minItems"}:
-        return "is empty"
-    if keyword == "maxLength":
-        return f"is longer than {wanted} characters"
-    if keyword == "maxItems":
-        return f"has more than {wanted} items"
-    if keyword in {"minimum", "maximum"}:
-        return f"is not {schema.get('minimum')} to {schema.get('maximum')}"
-    if keyword == "enum":
-        return f"is none of {', '.join(map(str, wanted))}"
-    return f"is not {expected}" if expected else "has the wrong form"
+    found: Any = schema if isinstance(schema, Mapping) else {}
+    expected = found.get("x-expected")
+    said = {
+        "minLength": "is empty",
+        "minItems": "is empty",
+        "maxLength": f"is longer than {wanted} characters",
+        "maxItems": f"has more than {wanted} items",
+        "minimum": f"is not {found.get('minimum')} to {found.get('maximum')}",
+        "maximum": f"is not {found.get('minimum')} to {found.get('maximum')}",
+        "enum": f"is none of {', '.join(map(str, wanted))}" if isinstance(wanted, list) else "",
+        "type": "is no whole number" if wanted == "integer" else "",
+    }
+    return said.get(keyword) or (f"is not {expected}" if expected else "has the wrong form")
 
 
 @cache

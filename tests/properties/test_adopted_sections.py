@@ -22,6 +22,8 @@ from ivn_provision.secret import SecretRef
 from ivn_provision.spec.fleet import find_site
 
 TARGET = "camera-10"
+Found = tuple[str, str, dict[str, Value], bool]
+"""Kind, key, fields, and whether it is ours."""
 HEAD = """\
 # stays
 site: harbor
@@ -96,13 +98,19 @@ NASTY = (
     *("word " * 60, "é " * 90, "a  b " * 50, "\u00a0", "\x7f", "---", "...", "Input 1"),
 )
 texts = st.one_of(st.sampled_from(NASTY), st.text(max_size=60), st.text("ab \n#:'", max_size=30))
+rarely = st.sampled_from([False, False, False, True])
+plain = st.sampled_from(["Desk", "Door", "yes", "Input 1", "%F %T", "é: 'a' #1"])
 conditions = st.sampled_from(
-    [
-        *("input 1 active", "input 1 active", "input 2 inactive", "virtual input 3 active"),
-        *("tns1:Device/Light", "input any active", "input 65 active"),
-    ]
+    ["input 1 active", "input 1 active", "input 2 inactive", "virtual input 3 active"]
 )
-addresses = st.lists(st.sampled_from(["a@b.example", "c@d.example", "é@x", "!x"]), max_size=2).map(tuple)
+odd_conditions: st.SearchStrategy[Value] = st.sampled_from(
+    ["tns1:Device/Light", "input any active", "input 65 active", UNSET]
+)
+addresses = st.lists(
+    st.sampled_from(["a@b.example", "c@d.example", "é@x", "!x"]), min_size=1, max_size=2
+).map(tuple)
+
+
 SERVER: dict[str, Value] = {
     "smtp.sender": "cam@guard.example",
     "smtp.host": "mail.guard.example",
@@ -114,39 +122,53 @@ SERVER: dict[str, Value] = {
 
 
 @st.composite
-def servers(draw: st.DrawFn) -> dict[str, Value]:
-    odd: dict[str, st.SearchStrategy[Value]] = {
-        "smtp.sender": texts,
-        "smtp.host": st.one_of(texts, st.sampled_from(["", "10.0.0.1", "mail"])),
-        "smtp.port": st.sampled_from([0, 587, 70000, UNSET, "x"]),
-        "smtp.security": st.sampled_from(["tls", "starttls", "odd", UNSET]),
-        "smtp.username": texts,
-    }
-    name = draw(st.sampled_from(["", "", "", *odd]))
-    return SERVER | ({name: draw(odd[name])} if name else {})
+def odd(draw: st.DrawFn, /, **strange: st.SearchStrategy[Value]) -> dict[str, Value]:
+    """Mostly nothing; else one field that is strange."""
+    name = draw(st.sampled_from(["", *strange])) if draw(rarely) else ""
+    return {name.replace("__", "."): draw(strange[name])} if name else {}
+
+
+odd_servers: dict[str, st.SearchStrategy[Value]] = {
+    "smtp__sender": texts,
+    "smtp__host": st.one_of(texts, st.sampled_from(["", "10.0.0.1", "mail"])),
+    "smtp__port": st.sampled_from([0, 587, 70000, UNSET, "x"]),
+    "smtp__security": st.sampled_from(["tls", "starttls", "odd", UNSET]),
+    "smtp__username": st.one_of(texts, st.just("cam")),
+}
 
 
 @st.composite
-def rules(draw: st.DrawFn) -> tuple[str, str, dict[str, Value], bool]:
-    trigger = draw(st.one_of(conditions, st.just(UNSET)))
+def rules(draw: st.DrawFn) -> Found:
+    trigger = draw(conditions)
     fields: dict[str, Value] = {
         "enabled": draw(st.booleans()),
         "trigger": trigger,
-        "conditions": draw(st.one_of(st.just((str(trigger),)), st.lists(conditions, max_size=2).map(tuple))),
+        "conditions": draw(st.one_of(st.just((trigger,)), st.lists(conditions, max_size=2).map(tuple))),
         "wait_seconds": draw(st.sampled_from([0, 5])),
-        "action": draw(st.sampled_from(["mail", "mail", "mail", "com.axis.action.fixed.ledcontrol"])),
+        "action": "mail",
         "mail.addresses": draw(addresses),
-        "mail.subject": draw(texts),
-        "mail.message": draw(texts),
-        **draw(servers()),
+        "mail.subject": draw(st.one_of(plain, texts)),
+        "mail.message": draw(st.one_of(plain, texts)),
+        **SERVER,
+        **draw(
+            odd(
+                trigger=odd_conditions,
+                conditions=odd_conditions.map(lambda each: (str(each),)),
+                action=st.just("com.axis.action.fixed.ledcontrol"),
+                mail__addresses=st.sampled_from([(), ("a b",), ("x",) * 9]),
+                wait_seconds=st.sampled_from(["P1D", -1, 10**7]),
+            )
+        ),
+        **draw(odd(**odd_servers)),
     }
-    return "action_rule", draw(texts), fields, draw(st.booleans())
+    return "action_rule", draw(st.one_of(plain, texts)), fields, draw(st.booleans())
 
 
 @st.composite
-def recipients(draw: st.DrawFn) -> tuple[str, str, dict[str, Value], bool]:
-    fields = draw(st.one_of(st.just({}), st.builds(lambda a, s: {"addresses": a, **s}, addresses, servers())))
-    return "recipient", draw(texts), fields, draw(st.booleans())
+def recipients(draw: st.DrawFn) -> Found:
+    fields: dict[str, Value] = {"addresses": draw(addresses), **SERVER, **draw(odd(**odd_servers))}
+    name = draw(st.one_of(plain, texts))
+    return "recipient", name, {} if draw(rarely) else fields, draw(st.booleans())
 
 
 ports = st.builds(
@@ -168,14 +190,15 @@ devices = st.tuples(
         st.one_of(texts, st.sampled_from(["dhcp", "", "ntp.example"])),
     ),
     st.builds(
-        lambda name, codec: (
+        lambda name, codec, fps: (
             "stream_profile",
             name,
-            {"codec": codec, "resolution": "4CIF", "compression": 30, "fps": "x"},
+            {"codec": codec, "resolution": "4CIF", "compression": 30, "fps": fps},
             True,
         ),
         texts,
         st.sampled_from(["h264", "odd"]),
+        st.sampled_from([0, 15, "x"]),
     ),
     st.just(("axis_user", "guard", {"role": "viewer", "ptz": False}, False)),
     st.just(("action_configuration", "7", {"name": "x", "action": "mail"}, True)),
@@ -190,8 +213,8 @@ devices = st.tuples(
     st.booleans(),
 )
 def test_the_plan_of_what_is_adopted_has_only_what_was_told(
-    found: list[tuple[str, str, dict[str, Value], bool]],
-    more: tuple[tuple[str, str, dict[str, Value], bool], ...],
+    found: list[Found],
+    more: tuple[Found, ...],
     section: str,
     tail: str,
     crlf: bool,
@@ -219,14 +242,14 @@ def test_the_plan_of_what_is_adopted_has_only_what_was_told(
 
 
 def unique_ports(
-    found: list[tuple[str, str, dict[str, Value], bool]],
-) -> list[tuple[str, str, dict[str, Value], bool]]:
+    found: list[Found],
+) -> list[Found]:
     """A camera has each port once."""
     there = {key: each for each in found if (key := each[:2])[0] == "io_port"}
     return [*there.values(), *(each for each in found if each[0] != "io_port")]
 
 
-def resources(found: list[tuple[str, str, dict[str, Value], bool]]) -> list[Resource]:
+def resources(found: list[Found]) -> list[Resource]:
     numbers = count(1)
     return [
         Resource(
