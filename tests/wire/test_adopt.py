@@ -140,3 +140,18 @@ def test_what_it_is_called_wrongly_for(by_hand: World) -> None:
 def _connect(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.startswith("        ")]
     return "{" + ", ".join(lines) + "}"
+
+
+@pytest.mark.parametrize("by_hand", ["11.11"], indirect=True)
+@pytest.mark.parametrize("options", [(), ("--format", "json")])
+def test_nothing_on_a_camera_drives_the_terminal(by_hand: World, options: tuple[str, ...]) -> None:
+    turned, escape = "\u202eevil\u200b\u009b31m", "\x1b]0;owned\x07"
+    by_hand.lab.tamper(SITE, f"{CAMERA}/rule", f"Rule {turned}", {"input": "1"})
+    by_hand.lab.tamper(SITE, f"{CAMERA}/configuration", "Front door", {"message": f"a{turned}"})
+    by_hand.lab.tamper(SITE, f"{CAMERA}/user", f"night{escape}", {"password": "x"})
+    done = adopt(by_hand, *options)
+    assert done.code == 0, done.err
+    shown = (done.out + done.err).replace("\n", "")
+    assert "evil" in shown
+    assert "owned" in shown
+    assert shown.isprintable(), ascii(shown)
