@@ -108,8 +108,14 @@ def _partly(done: list[Outcome], batch: Batch, plan: SitePlan, error: IvnError) 
         f"{count}: {error.summary}",
         done=tuple(made),
         where=error.where or str(batch.changes[0].address),
-        next_step=f"{error.next_step}; then run apply again: it goes on from what is there".lstrip("; "),
+        next_step=_and_again(error.next_step),
     )
+
+
+def _and_again(step: str) -> str:
+    if step.startswith("run apply again"):
+        return step
+    return f"{step}; then run apply again: it goes on from what is there".lstrip("; ")
 
 
 def outcomes_of(plan: SitePlan, error: PartlyApplied) -> tuple[Outcome, ...]:

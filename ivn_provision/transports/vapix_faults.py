@@ -60,8 +60,8 @@ def _tls_fault(text: str, endpoint: str) -> TlsFailed:
     return TlsFailed(
         f"{endpoint} speaks no TLS that this machine accepts",
         endpoint=endpoint,
-        next_step="firmware 5.x knows only TLS that is refused today: "
-        "`tls: off` with its Digest login is the better way there",
+        next_step="is that the port of HTTPS? Firmware 5.x knows only TLS that is refused today: "
+        'there `tls: "off"` with its Digest login, and the port of HTTP, is the better way',
     )
 
 

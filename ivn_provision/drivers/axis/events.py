@@ -68,7 +68,7 @@ def check_condition(condition: Condition, leaves: Iterable[Leaf], endpoint: str)
     raise Refused(
         f"the camera has no {_what(condition)}",
         endpoint=endpoint,
-        next_step="correct the number in the site file, or make the port an input on the camera" + _has(here),
+        next_step=f"correct the number in the site file{_or_else(condition)}{_has(here)}",
     )
 
 
@@ -88,6 +88,10 @@ def _what(condition: Condition) -> str:
     if condition.topic == PORT and name.startswith("input"):
         return f"digital {name}"
     return name if condition.topic == VIRTUAL_INPUT else f"single event with a state for {condition}"
+
+
+def _or_else(condition: Condition) -> str:
+    return ", or make the port an input on the camera" if condition.topic == PORT else ""
 
 
 def _has(leaves: Iterable[Leaf]) -> str:

@@ -15,6 +15,7 @@ from ivn_provision.diagnostics import Diagnostic, Related
 from ivn_provision.spec.rules import (  # noqa: F401 - imported to register their rules
     alarms,
     axis,
+    axis_identity,
     connections,
     delays,
     endpoints,

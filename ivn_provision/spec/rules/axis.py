@@ -65,8 +65,8 @@ def _twice(what: str, items: Iterable[tuple[str, str]]) -> Iterator[Finding]:
         if name in seen:
             yield Finding(
                 pointer,
-                f"the {what} {show(name)} is declared twice",
-                "give one of them another name, or leave it out",
+                f"the {what} {name if what == 'port' else show(name)} is declared twice",
+                f"give one of them another {'number' if what == 'port' else 'name'}, or leave it out",
                 ((seen[name], "here first"),),
             )
         seen.setdefault(name, pointer)
@@ -160,7 +160,7 @@ def _mails_portal(context: Context, recipient: AxisRecipient) -> bool:
 def _is_on(context: Context, camera: Camera, event: HardwareEvent, trigger: InputCondition) -> bool:
     other = context.camera_by_number.get(event.camera)
     same = other is not None and other.hardware.address.casefold() == camera.hardware.address.casefold()
-    return same and trigger.input in {event.input, None}
+    return same and trigger.input == event.input
 
 
 @rule(
