@@ -21,6 +21,7 @@ from ivn_provision.transports.breaker import Account, Breaker
 from ivn_provision.transports.deadline import Deadline, SiteDeadline
 
 if TYPE_CHECKING:
+    from ivn_provision.drivers.axis.logins import Refusals
     from ivn_provision.drivers.base import Reader, Writer
     from ivn_provision.drivers.portal.testing import PortalTesting
     from ivn_provision.drivers.portal.tokens import TokenSource
@@ -65,6 +66,7 @@ class Opener:
     writes_before: Mapping[str, int] = field(default_factory=dict)
     limits: FleetLimits = STANDARD
     listed: int = 0
+    _refused: Refusals = field(default_factory=dict, init=False, repr=False)
     _shared: Portals | None = field(default=None, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
@@ -89,7 +91,9 @@ class Opener:
         for target, camera, link in self._cameras(site, deadline):
             from ivn_provision.drivers.axis.driver import AxisReader
 
-            found[target] = AxisReader(site.name, camera, link, passwords=self._camera_accounts(camera))
+            found[target] = AxisReader(
+                site.name, camera, link, passwords=self._camera_accounts(camera), refused=self._refused
+            )
         return found
 
     def _cameras(
@@ -173,6 +177,7 @@ class Opener:
                 camera,
                 link,
                 passwords=self._camera_accounts(camera),
+                refused=self._refused,
                 known_password=self._camera_mail(camera),
             )
         return found

@@ -54,3 +54,15 @@ def test_somebody_changes_role_and_password_on_the_camera(world: World) -> None:
     world.lab.tamper(SITE, f"{CAMERA}/user", "guard", {"password": "theirs", "groups": "operator:viewer"})
     assert changes(world) == [("axis_user", ["role", "password"], True)]
     assert_set(world)
+
+
+def test_a_wrong_password_is_tried_once_in_a_run(world: World) -> None:
+    """By the plan, and not again by the proof: a camera may lock an account out."""
+    world.attest = False
+    world.lab.tamper(SITE, f"{CAMERA}/user", "guard", {"password": "theirs"})
+    world.edit(SITE, RULES, "      io_ports: [{port: 1, name: Gate}]\n" + RULES)
+    counters = world.lab.camera(SITE, CAMERA).counters
+    before, writes = counters.authentication_failures, counters.writes
+    world.apply(SITE, targets=(f"{CAMERA}/io_port/*",))
+    assert counters.writes > writes
+    assert counters.authentication_failures == before + 1

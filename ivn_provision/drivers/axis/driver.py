@@ -16,7 +16,7 @@ from ivn_provision.drivers.axis.device_live import (
     profile_resources,
 )
 from ivn_provision.drivers.axis.firmware import notes, product
-from ivn_provision.drivers.axis.logins import Logins
+from ivn_provision.drivers.axis.logins import Logins, Refusals
 from ivn_provision.drivers.axis.looking import Looking, Wanted
 from ivn_provision.drivers.axis.making import Maker
 from ivn_provision.drivers.axis.naming import salt_of
@@ -36,7 +36,8 @@ from ivn_provision.transports.vapix import VapixLink
 
 
 class AxisReader:
-    """Reads a camera. `passwords` are the declared ones of its accounts, as far as they are at hand."""
+    """Reads a camera. `passwords` are the declared ones of its accounts, as far as they are at hand; `refused` those
+    that the run knows to be wrong."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class AxisReader:
         link: VapixLink,
         *,
         passwords: Mapping[str, Secret] | None = None,
+        refused: Refusals | None = None,
     ) -> None:
         self.site = site
         self.target = camera_target(camera.number)
@@ -53,7 +55,7 @@ class AxisReader:
         self._profiles = frozenset({image.profile} if image else ())
         self._link = link
         self._make = Maker(site, self.target)
-        self._logins = Logins(link, passwords or {})
+        self._logins = Logins(link, passwords or {}, {} if refused is None else refused)
         self._seen: Reading | None = None
 
     def probe(self) -> Facts:
@@ -122,9 +124,10 @@ class AxisWriter(AxisReader):
         link: VapixLink,
         *,
         passwords: Mapping[str, Secret] | None = None,
+        refused: Refusals | None = None,
         known_password: Secret | None = None,
     ) -> None:
-        super().__init__(site, camera, link, passwords=passwords)
+        super().__init__(site, camera, link, passwords=passwords, refused=refused)
         self._known_password = known_password
         self._catalog = Catalog(link)
 
@@ -178,7 +181,7 @@ class AxisWriter(AxisReader):
                 done.append(Outcome(change.address, "done", writing.write(change, fields)))
             except IvnError as error:
                 raise _failed(error, done, work, change, writing.half) from error
-            if change.address.kind == "axis_user":
+            if change.address.kind == "axis_user" and any(each.name == "password" for each in change.fields):
                 self._logins.forget(change.address.key)
         try:
             kept = writing.details()

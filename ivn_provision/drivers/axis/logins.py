@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 from ivn_provision.drivers.axis import accounts
@@ -10,14 +10,18 @@ from ivn_provision.plan.plan import Observation, Unverified
 from ivn_provision.secret import Secret
 from ivn_provision.transports.vapix import VapixLink
 
+Refusals = MutableMapping[tuple[str, str], Secret]
+"""Passwords that were refused, by endpoint and account."""
+
 
 @dataclass(slots=True)
 class Logins:
-    """`passwords` are the declared ones, by account. One that was refused is never tried again."""
+    """`passwords` are the declared ones, by account. One in `refused`, which all drivers of a run share, is not tried
+    again: a camera may lock an account out."""
 
     link: VapixLink
     passwords: Mapping[str, Secret]
-    _refused: dict[str, Secret] = field(default_factory=dict, init=False, repr=False)
+    refused: Refusals = field(default_factory=dict, repr=False)
 
     def observe(self, questions: Sequence[Unverified], there: frozenset[str]) -> Iterator[Observation]:
         """Of open questions about accounts in `there`. Raises TargetError."""
@@ -34,15 +38,16 @@ class Logins:
 
     def forget(self, name: str) -> None:
         """Its password was just written."""
-        self._refused.pop(name, None)
+        self.refused.pop((self.link.endpoint, name), None)
 
     def _try(self, name: str, password: Secret) -> bool | None:
         """None where the camera does not say who logged in."""
-        if self._refused.get(name) == password:
+        known = (self.link.endpoint, name)
+        if self.refused.get(known) == password:
             return False
         reply = self.link.try_login(name, password, accounts.WHO)
         if reply.status == 401:
-            self._refused[name] = password
+            self.refused[known] = password
             return False
         return True if reply.status == 200 and accounts.parse_who(reply) == name else None
 
