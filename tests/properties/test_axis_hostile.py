@@ -319,3 +319,9 @@ def test_a_fault_that_repeats_a_password_gets_no_word_of_it_out(where: str) -> N
     with pytest.raises(Refused) as refusal:
         parse_added(answer, "AddActionConfiguration", "ConfigurationID", [password])
     assert password not in f"{refusal.value!r} {refusal.value.summary} {refusal.value.__dict__}"
+
+
+@pytest.mark.parametrize("address", ["a@b\u00a0c", "a\u0085b", "a@b\u2003c"])
+def test_blanks_that_a_site_file_lets_through_part_no_address(address: str) -> None:
+    """Else what was just written would read as two addresses, and differ for ever."""
+    assert addresses(addresses_text((address, "x@y"))) == (address, "x@y")

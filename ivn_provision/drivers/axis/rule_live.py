@@ -20,7 +20,7 @@ MAIL_RECIPIENT = "com.axis.recipient.smtp"
 RULE, RECIPIENT, CONFIGURATION = "rule/", "recipient/", "configuration/"
 """What handles begin with: ids are counted for each kind by itself."""
 _MAIL_FIELDS = ("mail.addresses", "mail.subject", "mail.message")
-_SEPARATORS = re.compile(r"[\s,;]+")
+_SEPARATORS = re.compile(r"[\s,;]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
