@@ -10,6 +10,7 @@ from ivn_provision.errors import UsageProblem
 from ivn_provision.model.resource import Resource
 from ivn_provision.model.targets import camera_target
 from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.side_by_side import camera_named
 from ivn_provision.run.targets import Opener
 from ivn_provision.spec.axis import AxisImage
 from ivn_provision.spec.site import Camera, Site
@@ -38,7 +39,7 @@ def adopted(
         alone = replace(site, nvr=None, portal=None, cameras=(asked,))
         target = camera_target(camera.number)
         observer.notify(Event(site.name, Step.READING, target))
-        with closing(opener.readers(alone)[target]) as reader:
+        with camera_named(site.name, target), closing(opener.readers(alone)[target]) as reader:
             found.append(Adopted(camera, reader.read().resources))
     return tuple(found)
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from ivn_provision.drivers.axis import device_write
-from ivn_provision.errors import Conflict, IvnError, Refused
+from ivn_provision.errors import Conflict, IvnError, PartlyApplied, Refused
 from ivn_provision.lab.camera.book import Rule
 from ivn_provision.plan.plan import Action, Standing, Unverified, Work
 from tests.support.axis_driver import (
@@ -118,6 +118,19 @@ def test_a_configuration_that_another_rule_uses_stays(tmp_path: Path) -> None:
         assert any("stays: another rule uses it" in each.detail for each in outcomes)
         assert rule.action in camera.book.configurations
         assert plan(world).changes == ()
+
+
+def test_a_mail_page_that_was_written_before_it_broke_is_said(tmp_path: Path) -> None:
+    with camera_world(tmp_path, "5.50") as world:
+        apply(world)
+        world.edit(SITE, "sender: camera-10@", "sender: other@")
+        camera = camera_of(world)
+        camera.fault("http-401-after-writes=1")
+        with pytest.raises(PartlyApplied, match="the camera's mail page was written"):
+            apply(world)
+        camera.fault("http-401-after-writes=1", on=False)
+        apply(world)
+        settled(world)
 
 
 def test_at_256_rules_the_old_one_goes_first_and_that_is_said(tmp_path: Path) -> None:

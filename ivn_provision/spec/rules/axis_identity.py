@@ -46,10 +46,12 @@ def axis_managed_once(context: Context) -> Iterator[Finding]:
 def axis_name_without_prefix(context: Context) -> Iterator[Finding]:
     """The tool puts `ivn-provision: ` before them on the camera, and would do so twice."""
     for _, axis in managed(context):
-        for each in (*(axis.action_rules or ()), *(axis.recipients or ())):
-            if each.name.casefold().startswith(PREFIX):
+        names = [(each.name, each.pointer) for each in axis.action_rules or ()]
+        names += [(each.name, each.pointer) for each in axis.recipients or ()]
+        for name, pointer in names:
+            if name.casefold().startswith(PREFIX):
                 yield Finding(
-                    f"{each.pointer}/name",
-                    f"{show(each.name)} begins with the prefix that the tool puts there itself",
-                    f"write {show(each.name[len(PREFIX) :].strip())}",
+                    f"{pointer}/name",
+                    f"{show(name)} begins with the prefix that the tool puts there itself",
+                    f"write {show(name[len(PREFIX) :].strip())}",
                 )
