@@ -54,3 +54,10 @@ def test_somebody_changes_role_and_password_on_the_camera(world: World) -> None:
     world.lab.tamper(SITE, f"{CAMERA}/user", "guard", {"password": "theirs", "groups": "operator:viewer"})
     assert changes(world) == [("axis_user", ["role", "password"], True)]
     assert_set(world)
+
+
+def test_an_account_that_nobody_declares_is_listed_by_its_name(world: World) -> None:
+    world.lab.tamper(SITE, f"{CAMERA}/user", "stranger", {"password": "theirs", "groups": "viewer"})
+    (outcome,) = world.plan(SITE)
+    assert outcome.plan is not None
+    assert [each.title for each in outcome.plan.foreign if each.address.kind == "axis_user"] == ["stranger"]
