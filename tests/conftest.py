@@ -47,6 +47,7 @@ SLOW_FIRST = (
     "test_failure_table_verify.py",
     "test_acceptance.py",
     "test_acceptance_budget.py",
+    "test_acceptance_cameras.py",
     "test_agent_run.py",
     "test_crash_records.py",
     "test_crash_alone.py",

@@ -16,6 +16,7 @@ from ivn_provision.cli.durable import runner_options
 from ivn_provision.cli.guarding import guard_options, select_options
 from ivn_provision.cli.hardware import hardware_options
 from ivn_provision.cli.shared import (
+    columns,
     echo,
     errors_by_site,
     exit_code,
@@ -230,11 +231,15 @@ def _as_saved(saved: SavedPlan, guarding: Mapping[str, Any]) -> tuple[tuple[str,
 
 
 def show_apply(outcomes: Sequence[SiteOutcome], form: str, *, shown: bool) -> None:
-    """The report of an apply."""
+    """The report of an apply; of a fleet with the table that counts its sites."""
+    from ivn_provision.report.fleet_text import is_fleet, render_table
+
     if form == "json":
         echo(json.dumps(apply_document(outcomes), indent=2))
     else:
         _show(outcomes, shown=shown)
+        if is_fleet(outcomes):
+            echo(render_table(outcomes, paint(), columns()))
 
 
 def _ask(plan: SitePlan) -> bool:

@@ -96,6 +96,7 @@ def apply_durable(
     from ivn_provision.run.fleet.durable import DurableRunner, Waiting
 
     options = dict(guarding)
+    _check_run(options["run"])
     run, seconds = options.pop("run"), seconds_of(options.pop("wait") or _WAIT, "--wait")
     place = database(options.pop("database_url"))
     _refuse_testing(options)
@@ -111,6 +112,16 @@ def apply_durable(
                 echo("Nothing was handed over.")
                 return exit_code(planned.others)
         return _handed_over(runner, work, planned, form)
+
+
+def _check_run(run: str | None) -> None:
+    from ivn_provision.run.fleet.site_job import RUN_ID
+
+    if run is not None and not RUN_ID.fullmatch(run):
+        raise UsageProblem(
+            f"--run {run[:80]!r} is no name of a run that was handed over",
+            next_step="Its name was printed when it was handed over, such as 20261129T120000Z-0123abcd.",
+        )
 
 
 def _refuse_testing(options: dict[str, Any]) -> None:

@@ -51,6 +51,7 @@ class _Options:
     deadline: float
     file_edits: bool
     approve: bool
+    accept: bool = False
 
 
 @click.command("play")
@@ -67,6 +68,12 @@ class _Options:
 @click.option(
     "--approve", is_flag=True, help="With --resume: what the play waits for is done, or was looked at."
 )
+@click.option(
+    "--accept-changed-files",
+    "accept",
+    is_flag=True,
+    help="With --resume: go on with the site files as they are now.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json", JSON_LINES]), default="text")
 @deadline_option
 @click.option("--unsupported-file-edit", "file_edits", is_flag=True, help="As for apply.")
@@ -79,6 +86,7 @@ def command(
     variables: tuple[str, ...],
     resume: str | None,
     approve: bool,
+    accept: bool,
     form: str,
     deadline: float,
     file_edits: bool,
@@ -91,14 +99,15 @@ def command(
     1: error. 130: stopped; --resume goes on.
     """
     given = _given(variables)
-    options = _Options(folder, form, deadline, file_edits, approve)
+    options = _Options(folder, form, deadline, file_edits, approve, accept)
     if resume is not None:
         _no_more(check_only=check_only, selectors=selectors)
         raise SystemExit(_resume(resume, file, given, options))
     if file is None:
         raise UsageProblem("no playbook is named", next_step="Name its file; see `playbooks/`.")
-    if approve:
-        raise UsageProblem("--approve needs --resume", next_step="A new play has nothing to approve yet.")
+    if approve or accept:
+        option = "--approve" if approve else "--accept-changed-files"
+        raise UsageProblem(f"{option} needs --resume", next_step="A new play has nothing to approve yet.")
     raise SystemExit(_begin(file, given, selectors, options, check_only=check_only))
 
 
@@ -149,6 +158,7 @@ def _begin(
 def _resume(play: str, file: Path | None, given: dict[str, str], options: _Options) -> int:
     from ivn_provision.cli.guarding import state_folder, utc_now
     from ivn_provision.run.play.reading import read_playbook
+    from ivn_provision.run.play.same_files import accept, files_of
     from ivn_provision.run.play.starting import reopen, same_waves
 
     begun, memory = reopen(state_folder(), play, utc_now)
@@ -161,7 +171,10 @@ def _resume(play: str, file: Path | None, given: dict[str, str], options: _Optio
         options = replace(options, folder=Path(begun.folder))
         read = read_playbook(begun.file, values, begun.play)
         files = fleet_files(Choice(options.folder))
-        return _play(read, same_waves(files, read, begun), files, memory, options)
+        waves = same_waves(files, read, begun)
+        if options.accept:
+            accept(memory, files_of(ref for wave in waves for ref in wave))
+        return _play(read, waves, files, memory, options)
 
 
 def _show_check(read: ReadPlaybook, waves: Waves, files: FleetFiles, options: _Options) -> int:
@@ -184,6 +197,7 @@ def _play(read: ReadPlaybook, waves: Waves, files: FleetFiles, memory: Memory, o
     from ivn_provision.run.fleet.runners import Threads
     from ivn_provision.run.play.crew import SiteCrew
     from ivn_provision.run.play.engine import Play
+    from ivn_provision.run.play.same_files import files_of
     from ivn_provision.run.watching import Time
 
     refs = [ref for wave in waves for ref in wave]
@@ -215,6 +229,7 @@ def _play(read: ReadPlaybook, waves: Waves, files: FleetFiles, memory: Memory, o
             read, waves, memory, crew, clock, _silent if stream else _teller(len(waves)),
             or_closed(stop.stopping, stream), owner() if options.approve else "",
             (lambda _: None) if isinstance(observer, PlainLines) else observer.notify,
+            lambda: files_of(refs),
         ).go()  # fmt: skip
         if stream is not None:
             if outcome.error is not None:

@@ -15,6 +15,7 @@ from ivn_provision.cli.commission import check_reports, write_reports
 from ivn_provision.cli.guarding import seconds_of
 from ivn_provision.cli.hardware import ask_of, by_cameras, by_person, hardware_options
 from ivn_provision.cli.shared import (
+    columns,
     deadline_option,
     echo,
     exit_code,
@@ -101,6 +102,7 @@ def command(
 def _show(verified: Sequence[Verified], form: str) -> None:
     from ivn_provision.report.acceptance_json import acceptance_json
     from ivn_provision.report.acceptance_text import render_acceptance
+    from ivn_provision.report.fleet_text import is_fleet, render_table
     from ivn_provision.report.junit import junit
 
     found = [each.acceptance for each in verified if each.acceptance is not None]
@@ -108,6 +110,9 @@ def _show(verified: Sequence[Verified], form: str) -> None:
         echo(json.dumps({"acceptances": [acceptance_json(each) for each in found]}, indent=2))
     elif form == "junit":
         echo(junit([(each.site, each.results) for each in found], timestamp=now()))
+    elif is_fleet(verified):
+        shown = [render_acceptance(each, paint()) for each in found if not each.passed]
+        echo("\n\n".join([*shown, render_table(verified, paint(), columns())]))
     elif found:
         echo("\n\n".join(render_acceptance(each, paint()) for each in found))
     show_errors(verified)

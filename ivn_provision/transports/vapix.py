@@ -29,7 +29,8 @@ from ivn_provision.transports.winrm_settings import url_host
 if TYPE_CHECKING:
     import httpx
 
-MAX_REPLY = 16 * 1024 * 1024
+MAX_REPLY = 4 * 1024 * 1024
+"""Bytes. All parameters of a camera are some 60 kB (facts/axis.md, 3.2), 256 rules some hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class VapixLink:
                 stale = next((each for each in offered if each.scheme == "digest" and each.is_stale), None)
                 if stale is None:
                     break
-                self._challenge, self._signer = stale, None
+                self._challenge, self._signer = self._chosen((stale,)), None
             return reply if reply.status == 401 else self._checked(reply)
 
     def close(self) -> None:
@@ -231,7 +232,7 @@ class VapixLink:
             for piece in answer.iter_raw():
                 raw += piece
                 if len(raw) > MAX_REPLY:
-                    raise faults.off(self.endpoint, "answers with more than 16 MiB")
+                    raise faults.off(self.endpoint, "answers with more than 4 MiB")
         finally:
             answer.close()
         kind = answer.headers.get("Content-Type", "")

@@ -16,10 +16,10 @@ from ivn_provision.drivers.axis.conditions import condition_of, declared
 from ivn_provision.drivers.axis.device_live import profile_parameters, profile_text
 from ivn_provision.drivers.axis.forms import Form
 from ivn_provision.drivers.axis.naming import PREFIX, Owned, keyed_name, owned, salt_of
-from ivn_provision.drivers.axis.objects import parse_configurations, parse_rules
+from ivn_provision.drivers.axis.objects import parse_added, parse_configurations, parse_rules
 from ivn_provision.drivers.axis.rule_live import MAIL, addresses, addresses_text, text_parameter
 from ivn_provision.drivers.axis.rule_write import add_configuration, add_rule, filled, remove, rule_of
-from ivn_provision.errors import IvnError, Refused
+from ivn_provision.errors import IvnError, ProtocolFault, Refused
 from ivn_provision.model.resource import Value
 from ivn_provision.secret import Secret
 from ivn_provision.transports.vapix import Asked
@@ -280,3 +280,42 @@ def test_a_camera_that_repeats_a_password_gets_no_word_of_it_out() -> None:
     with pytest.raises(Refused) as refusal:
         accounts.check_done(reply(page, content_type="text/html"), "guard", (SECRET,))
     assert "S3cr" not in repr(refusal.value) + refusal.value.summary
+
+
+LONG = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("codec", "body"),
+    [
+        ("account done", "Created account " * (LONG // 16)),
+        ("account done", f"Created account {'a' * LONG}"),
+        ("added", "a" * LONG),
+        ("added", "1" * LONG),
+        ("accounts", f'digusers="{"a," * (LONG // 4)}"\nadmin="{"b," * (LONG // 4)}"\n'),
+    ],
+)
+def test_long_answers_that_say_nothing_are_refused_at_once(codec: str, body: str) -> None:
+    """What takes time with the square of its length would take hours: the test's own deadline."""
+    with pytest.raises(ProtocolFault):
+        CODECS[codec](reply(body.encode()))
+
+
+def test_a_long_topic_is_read_at_once() -> None:
+    assert condition_of("a:B" + "//. " * LONG, "", {}).topic == "a:B"
+
+
+@pytest.mark.parametrize("where", ["reason", "detail", "name"])
+def test_a_fault_that_repeats_a_password_gets_no_word_of_it_out(where: str) -> None:
+    password = "S3cret-Parameter.9"
+    said = {"reason": "no", "detail": "no", "name": "aa:InvalidFault", where: password}
+    tag = "s:Text" if where == "detail" else said["name"]
+    body = (
+        f'<s:Envelope xmlns:s="{soap.ENVELOPE}" xmlns:aa="{soap.ACTION}"><s:Body><s:Fault>'
+        f"<s:Reason><s:Text>cannot set {said['reason']}</s:Text></s:Reason>"
+        f"<s:Detail><{tag}>{said['detail']}</{tag}></s:Detail></s:Fault></s:Body></s:Envelope>"
+    )
+    answer = reply(body.encode(), status=400, content_type="application/soap+xml")
+    with pytest.raises(Refused) as refusal:
+        parse_added(answer, "AddActionConfiguration", "ConfigurationID", [password])
+    assert password not in f"{refusal.value!r} {refusal.value.summary} {refusal.value.__dict__}"

@@ -163,13 +163,26 @@ def _is_free(prefix: str) -> bool:
 
 
 @contextmanager
-def started(folder: Path, *, count: int = 1, clock: Clock = system_clock, axis: str = "") -> Iterator[World]:
+def started(
+    folder: Path, *, count: int = 1, clock: Clock = system_clock, axis: str = "", alone: bool = False
+) -> Iterator[World]:
     """A lab of `count` generated sites (`lab-0001`...) with their site files. The clock is that of all its parts.
 
-    With `axis` (a profile) the first camera of each is an Axis camera that the lab plays too.
+    With `axis` (a profile) the first camera of each is an Axis camera that the lab plays too; `alone`: there are no
+    recorders, and the site files say nothing but of that camera.
     """
     sites = generated_sites(count, own_addresses())
     sites = with_axis(sites, axis) if axis else sites
-    with Lab(folder / "lab", sites, portal_port=0, mail_port=0, clock=clock) as lab:
-        lab.write_sites(folder / "sites")
+    with Lab(folder / "lab", sites, portal_port=0, mail_port=0, clock=clock, recorders=not alone) as lab:
+        for file in lab.write_sites(folder / "sites"):
+            if alone:
+                file.write_text(_only_axis(file.read_text("utf-8")), "utf-8")
         yield World(lab, folder / "sites")
+
+
+def _only_axis(text: str) -> str:
+    """A site file, or that of the fleet, without all that is not of the first camera."""
+    if "\n  - number: 11" not in text:
+        return "labels: {state: lab}\n"
+    name = text[text.index("site: ") :].partition("\n")[0]
+    return f"{name}\n{text[text.index('cameras:') : text.index('  - number: 11')]}"

@@ -136,6 +136,8 @@ def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("--runner", "durable", "--run", "../../runs"), "is no name of a run"),
+        (("--runner", "durable", "--run", RUN[:-1]), "is no name of a run"),
         (("--run", RUN), "go with --runner durable"),
         (("--runner", "inline", "--wait", "5m"), "go with --runner durable"),
         (("--runner", "durable", "--verify"), "--verify and --hardware do not go with"),

@@ -81,15 +81,40 @@ def test_what_cannot_be_said_is_told(by_hand: World) -> None:
     by_hand.lab.tamper(SITE, f"{CAMERA}/rule", "Other", {"input": "1", "name": "Twice"})
     done = adopt(by_hand, "--format", "json")
     assert done.code == 0, done.err
-    (section,) = json.loads(done.out).values()
-    assert section["smtp"]["password"] == "!secret env:LAB_0001_CAMERA_10_MAIL"
+    (camera,) = json.loads(done.out)
+    assert camera["axis"]["smtp"]["password"] == "!secret env:LAB_0001_CAMERA_10_MAIL"
     for told in (
         "the mail account's password is not shown",
         "'Factory rule 1' is left out",
         "'Desk' is left out",
     ):
         assert told in done.err
+        assert any(told in note for note in camera["notes"])
     assert password not in done.out + done.err
+
+
+@pytest.mark.parametrize("by_hand", ["11.11"], indirect=True)
+def test_a_camera_that_does_not_answer_keeps_its_error(by_hand: World) -> None:
+    host = by_hand.site(SITE).cameras[0].axis.connect.host  # type: ignore[index,union-attr]  # as written above
+    dead = f"    axis: {{connect: {{host: {host}, port: 9, username: root, password: !secret env:PATH}}}}\n"
+    by_hand.edit(SITE, "  - number: 11\n", f"  - number: 11\n{dead}")
+    done = adopt(by_hand, "--write", "--format", "json")
+    first, second = json.loads(done.out)
+    assert (done.code, second["error"]["type"]) == (1, "Unreachable")
+    assert "action_rules" in first["written"]
+    assert "axis" not in second
+    assert "error:" in done.err
+
+
+@pytest.mark.parametrize("by_hand", ["10.12"], indirect=True)
+def test_a_service_that_is_off_is_told(by_hand: World) -> None:
+    by_hand.lab.camera(SITE, CAMERA).params.values["Properties.API.WebService.WebService"] = "no"
+    done = adopt(by_hand, "--profile", "Nobody")
+    assert done.code == 0, done.err
+    assert "action rules and recipients are not adopted: the camera's action service is off" in done.err
+    assert "there is no stream profile 'Nobody'" in done.err
+    assert "io_ports:" in done.out
+    assert "action_rules" not in done.out
 
 
 @pytest.mark.parametrize("by_hand", ["11.11"], indirect=True)
@@ -115,3 +140,18 @@ def test_what_it_is_called_wrongly_for(by_hand: World) -> None:
 def _connect(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.startswith("        ")]
     return "{" + ", ".join(lines) + "}"
+
+
+@pytest.mark.parametrize("by_hand", ["11.11"], indirect=True)
+@pytest.mark.parametrize("options", [(), ("--format", "json")])
+def test_nothing_on_a_camera_drives_the_terminal(by_hand: World, options: tuple[str, ...]) -> None:
+    turned, escape = "\u202eevil\u200b\u009b31m", "\x1b]0;owned\x07"
+    by_hand.lab.tamper(SITE, f"{CAMERA}/rule", f"Rule {turned}", {"input": "1"})
+    by_hand.lab.tamper(SITE, f"{CAMERA}/configuration", "Front door", {"message": f"a{turned}"})
+    by_hand.lab.tamper(SITE, f"{CAMERA}/user", f"night{escape}", {"password": "x"})
+    done = adopt(by_hand, *options)
+    assert done.code == 0, done.err
+    shown = (done.out + done.err).replace("\n", "")
+    assert "evil" in shown
+    assert "owned" in shown
+    assert shown.isprintable(), ascii(shown)

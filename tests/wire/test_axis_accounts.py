@@ -18,7 +18,7 @@ RULES = "      action_rules:\n"
 @pytest.fixture(params=["5.50", "11.11"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """A camera with a declared viewer."""
-    with started(tmp_path, axis=request.param) as running:
+    with started(tmp_path, axis=request.param, alone=True) as running:
         running.edit(SITE, RULES, USERS % ("viewer", f"{SITE}-ivnview") + RULES)
         (outcome,) = running.apply(SITE, targets=ONLY)
         assert outcome.error is None, outcome.error

@@ -29,7 +29,7 @@ ONLY = (f"{CAMERA}/*",)
 @pytest.fixture(params=PROFILES)
 def edited(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """A camera as declared, with a rule of somebody else's, and another subject declared now."""
-    with started(tmp_path, axis=request.param) as world:
+    with started(tmp_path, axis=request.param, alone=True) as world:
         (outcome,) = world.apply(SITE, targets=ONLY)
         assert outcome.error is None, outcome.error
         world.lab.tamper(SITE, f"{CAMERA}/rule", "By hand", {"input": "1"})

@@ -6,10 +6,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from lxml import etree
 
 from ivn_provision.drivers.axis import device_write
 from ivn_provision.errors import Conflict, IvnError, PartlyApplied, Refused
 from ivn_provision.lab.camera.book import Rule
+from ivn_provision.lab.camera.soap import ACTION, Fault
 from ivn_provision.plan.plan import Action, Standing, Unverified, Work
 from tests.support.axis_driver import (
     PROFILES,
@@ -306,3 +308,29 @@ def test_a_value_that_is_kept_otherwise_is_said(tmp_path: Path, monkeypatch: pyt
         (outcome,) = [each for each in apply(world) if each.address.kind == "io_port"]
         assert outcome.detail == "the camera keeps name Other instead of Door"
         assert outcome.address.target == TARGET
+
+
+@pytest.mark.parametrize("profile", ["5.50", "12.9"])
+@pytest.mark.parametrize("operation", ["AddActionConfiguration", "AddRecipientConfiguration"])
+def test_a_refusal_after_the_mail_page_says_what_was_written_and_no_password(
+    tmp_path: Path, profile: str, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page of firmware 5.x is written first. A camera that repeats what it was given must not be quoted."""
+    with camera_world(tmp_path, profile) as world:
+        camera = camera_of(world)
+
+        def refuse(asked: etree._Element) -> str:
+            values = [str(each) for each in asked.xpath("//@Value")]  # type: ignore[union-attr]
+            raise Fault(ACTION, "InvalidActionConfigurationFault", f"invalid: {' '.join(values)}")
+
+        monkeypatch.setitem(camera.device.actions._writes, operation, refuse)
+        with pytest.raises(IvnError) as broken:
+            apply(world)
+        error = broken.value
+        assert isinstance(error, PartlyApplied) == (camera.counters.writes > 0)
+        assert "invalid: " in error.summary
+        assert ("the mail page was written" in error.summary) == (
+            (profile, operation) == ("5.50", "AddRecipientConfiguration")
+        )
+        for secret in world.secrets:
+            assert secret not in f"{error!r} {error.summary} {error.__cause__!r}"

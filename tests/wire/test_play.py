@@ -184,6 +184,19 @@ def test_a_report_that_cannot_be_written_is_a_warning(plays: Plays) -> None:
     assert document(ran)["notes"][0]["text"].startswith("report: cannot make the folder out")
 
 
+def test_the_report_of_an_audit_at_the_end_is_of_all_waves(plays: Plays) -> None:
+    report = "{do: report, of: audit, file: "
+    plays.write(
+        f"playbook: look\nwaves: [3, 4]\nmax_failures: 100%\nsteps:\n  - do: audit\n  - {report}wave.json}}\n"
+        f"finally:\n  - {report}all.json}}\n"
+    )
+    ran = plays.play("playbook.yml")
+    assert ran.code == 2, ran.err
+    wave, whole = (json.loads((plays.folder / name).read_text("utf-8")) for name in ("wave.json", "all.json"))
+    assert {each["site"] for each in wave["sites"]} == set(SITES[3:])
+    assert {each["site"] for each in whole["sites"]} == set(SITES)
+
+
 def test_a_report_does_not_leave_its_folder_by_a_link(
     plays: Plays, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -166,6 +166,31 @@ def test_a_site_that_was_killed_between_its_last_write_and_its_record(killing: K
     assert plays.runs(site) == [*before, "unchanged"]
 
 
+def test_site_files_that_change_meanwhile(killing: Killing) -> None:
+    """The play waits, also before its gates; it goes on with the files put back, or with the new ones if a person says so."""
+    plays = killing.plays
+    killing.next_state()
+    play = killing.killed(POINTS["in the soak"])
+    label = f"label: Gate{killing.state}\n"
+    plays.world.edit("lab-0003", label, "label: Other\n")
+    waits = plays.play("--resume", play)
+    assert waits.code == 4, waits.err
+    assert "site files changed since play" in waits.err
+    assert "lab-0003.yml" in waits.err
+    assert "--accept-changed-files" in waits.err
+    assert list(words(waits).values()) == ["changed", *["not begun"] * 3]
+    plays.world.edit("lab-0003", "label: Other\n", label)
+    plays.write(TEXT)
+    assert plays.play("--accept-changed-files", "playbook.yml").code == 64
+    killing.next_state()
+    again = plays.play("--resume", play)
+    assert (again.code, "lab-0001.yml, " in again.err) == (4, True)
+    ran = plays.play("--resume", play, "--accept-changed-files")
+    assert (ran.code, document(ran)["standing"]) == (3, "failed"), (
+        "the first wave is not as declared any more"
+    )
+
+
 def test_what_must_be_the_same(killing: Killing, tmp_path: Path) -> None:
     plays = killing.plays
     killing.next_state()

@@ -198,6 +198,24 @@ def test_an_unknown_authority(lab: Lab) -> None:
         link_to(camera.host, camera.https_port, "x", tls=Tls()).ask(LIST)
 
 
+@pytest.mark.parametrize("offered", ["algorithm=ROT13", 'qop="auth-int"', "realm=\xe9", ""])
+def test_a_challenge_that_cannot_be_answered_ends_a_trial_too(offered: str) -> None:
+    """The first challenge was sound; that of the trial, which calls it too old, is not."""
+    begun = 'Digest realm="r", nonce="n"'
+    again = f"Digest stale=true, {begun.removeprefix('Digest ') if offered else ''}, {offered}"
+    if "realm=" in offered:
+        again = f'Digest stale=true, nonce="n", {offered}'
+    answers = [
+        f"HTTP/1.1 401 No\r\nWWW-Authenticate: {each}\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
+        for each in (begun, again)
+    ]
+    good = f"{HEAD}Content-Length: 2\r\n\r\nOK".encode()
+    for used in _saying(answers[0], good, answers[1]):
+        used.ask(LIST)
+        with pytest.raises(ProtocolFault, match="cannot be answered"):
+            used.try_login("guard", used.password, "/axis-cgi/usergroup.cgi")
+
+
 HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 
 
@@ -297,7 +315,7 @@ def test_an_answer_without_end_is_bounded() -> None:
         while True:
             stream.sendall(b"x" * 65536)
 
-    with serving(handler) as server, pytest.raises(ProtocolFault, match="16 MiB"):
+    with serving(handler) as server, pytest.raises(ProtocolFault, match="4 MiB"):
         link_to(server.host, server.port, "pass").ask(LIST)
 
 

@@ -23,7 +23,9 @@ ROLES: Mapping[str, str] = {
 _GROUPS = {"administrator": "admin", "operator": "operator", "viewer": "viewer"}
 _LINE = re.compile(r'\s*([A-Za-z0-9_-]+)\s*=\s*"?([^"]*)"?\s*')
 _ERROR = re.compile(r"Error:\s*([^<\n]*)")
-_DONE = re.compile(r"(?:Created|Modified|Removed) account ([^<\n]*?)\.\s")
+_DONE = re.compile(r"(?:Created|Modified|Removed) account ([^<\n]{1,64}?)\.\s")
+_MOST = 1000
+"""Accounts. How many a camera can have is unknown; nobody has so many."""
 
 GET = Form((("action", "get"),))
 
@@ -49,6 +51,8 @@ def parse_accounts(reply: VapixReply) -> tuple[Account, ...]:
     people = groups.get("digusers", groups.get("users"))
     if people is None:
         raise garbled(reply, "a list of accounts without digusers or users")
+    if max(map(len, groups.values())) > _MOST:
+        raise garbled(reply, f"more than {_MOST} accounts")
     return tuple(Account(each, _role(each, groups), each in groups.get("ptz", ())) for each in people)
 
 

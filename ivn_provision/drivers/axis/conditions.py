@@ -20,7 +20,8 @@ TOPIC_DIALECT = "http://docs.oasis-open.org/wsn/t-1/TopicExpression/Concrete"
 FILTER_DIALECT = "http://www.onvif.org/ver10/tev/messageContentFilter/ItemFilter"
 ANY = -1
 _PREFIXES = {TNS1: "tns1", TNSAXIS: "tnsaxis"}
-_BELOW = "//."
+_SUFFIXES = re.compile(r"(?:\.//\s*)+")
+"""`//.` from right to left."""
 _TEXT = """("[^"]*"|'[^']*')"""
 _COMPARISON = rf"boolean\(\s*//SimpleItem\[\s*@Name\s*=\s*{_TEXT}\s+and\s+@Value\s*=\s*{_TEXT}\s*\]\s*\)"
 _PURE = re.compile(rf"\s*{_COMPARISON}\s*(?:and\s+|$)")
@@ -99,8 +100,8 @@ def _pairs(content: str) -> tuple[tuple[str, str], ...] | None:
 def _canonical_topic(topic: str, spaces: Mapping[str | None, str]) -> str:
     """Without the `//.` that some firmware appends, with our prefixes for the namespaces that they mean."""
     text = topic.strip()
-    while text.endswith(_BELOW):
-        text = text.removesuffix(_BELOW).rstrip()
+    if found := _SUFFIXES.match(text[::-1]):  # from its end: what a camera says may be long
+        text = text[: len(text) - found.end()]
     return "/".join(_step(each, spaces) for each in text.split("/"))
 
 

@@ -22,12 +22,14 @@ KINDS = frozenset({"io_port", "stream_profile", "camera_clock", "axis_user"})
 
 @dataclass(slots=True)
 class DeviceWork:
-    """One apply. `wrote` are the fields that parameters were set from, for the look afterwards."""
+    """One apply. `wrote` are the fields that parameters were set from, for the look afterwards; `half` says what of a
+    change that failed is there."""
 
     link: VapixLink
     reading: Reading
     make: Maker
     wrote: dict[Address, Mapping[str, Value]] = field(default_factory=dict, init=False)
+    half: str = field(default="", init=False)
 
     def write(self, change: Change, fields: Mapping[str, Value]) -> None:
         """`fields` is the whole object as it is to be; what did not change is not sent. Raises TargetError."""
@@ -64,7 +66,10 @@ class DeviceWork:
         reply = self.link.ask(device_write.add_profile(change.address.key, fields))
         made, error = parse_added(reply)
         if error and made:
-            self.link.ask(params.remove_form([f"StreamProfile.{made}"]).post(params.PATH))
+            self.half = f"the group StreamProfile.{made} was made, without its values"
+            form = params.remove_form([f"StreamProfile.{made}"])
+            check_updated(self.link.ask(form.post(params.PATH)), [])
+            self.half = ""
         if error:
             raise refused(reply, error)
 

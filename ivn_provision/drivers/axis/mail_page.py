@@ -16,11 +16,12 @@ from ivn_provision.transports.vapix import VapixLink
 
 @dataclass(slots=True)
 class MailPage:
-    """All rules and recipients of a camera share it."""
+    """All rules and recipients of a camera share it. `touched`: something was set since that was last put to false."""
 
     link: VapixLink
     known: Params
     written: dict[str, str] = field(default_factory=dict, init=False)
+    touched: bool = field(default=False, init=False)
     _password: Secret | None = field(default=None, init=False, repr=False)
 
     @property
@@ -38,6 +39,7 @@ class MailPage:
         if pairs:
             check_updated(self.link.ask(update_form(pairs).post(params.PATH)), pairs)
             self.written.update(pairs)
+            self.touched = True
         self._write_password(fields.get("smtp.password"))
 
     def _write_password(self, password: Value) -> None:
@@ -45,4 +47,4 @@ class MailPage:
             return
         form = Form((("action", "update"), (f"root.{PASSWORD}", password)))
         check_updated(self.link.ask(form.post(params.PATH)), [(PASSWORD, "")], form.secrets)
-        self._password = password
+        self._password, self.touched = password, True

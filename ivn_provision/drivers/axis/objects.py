@@ -6,7 +6,7 @@ Passwords that a camera shows are left out right here: they get into no value of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lxml import etree
@@ -77,9 +77,9 @@ def parse_templates(reply: VapixReply, what: str) -> Mapping[str, Template]:
     return {each.token: each for each in found}
 
 
-def parse_added(reply: VapixReply, operation: str, name: str) -> str:
-    """The id of what was just added. Raises SoapFault, ProtocolFault."""
-    return text_at(reply, parse_reply(reply, f"{operation}Response"), name)
+def parse_added(reply: VapixReply, operation: str, name: str, secrets: Iterable[str] = ()) -> str:
+    """The id of what was just added; `secrets` were in the request. Raises SoapFault, ProtocolFault."""
+    return text_at(reply, parse_reply(reply, f"{operation}Response", secrets), name)
 
 
 def _listed(reply: VapixReply, what: str) -> Iterator[etree._Element]:

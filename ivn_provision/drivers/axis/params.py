@@ -13,7 +13,7 @@ from ivn_provision.transports.vapix import VapixReply
 
 PATH = "/axis-cgi/param.cgi"
 _NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
-_ADDED = re.compile(r"([A-Za-z]+[0-9]+) OK", re.MULTILINE)
+_ADDED = re.compile(r"([A-Za-z]{1,16}[0-9]{1,4}) OK")
 _ROOT = "root."
 
 

@@ -37,7 +37,8 @@ _ACTION, _RECIPIENT = "ActionConfiguration", "RecipientConfiguration"
 
 @dataclass(slots=True)
 class RuleWork:
-    """One apply. `rules` are those that the camera has by now; `half` says what of a change was made already."""
+    """One apply. `rules` are those that the camera has by now; `half` says which objects of a change were made already,
+    `made` what of it at all."""
 
     link: VapixLink
     reading: Reading
@@ -51,9 +52,13 @@ class RuleWork:
     def __post_init__(self) -> None:
         self.rules = list(self.reading.rules)
 
+    @property
+    def made(self) -> str:
+        """The page comes first, and stays when the camera refuses the rest."""
+        return "; ".join(filter(None, ("the mail page was written" if self.page.touched else "", self.half)))
+
     def write(self, change: Change, fields: Mapping[str, Value]) -> str:
         """`fields` is the whole object as it is to be. What a person should know of it, or "". Raises TargetError."""
-        self.half = ""
         number = change.handle.partition("/")[2]
         if change.address.kind == "action_configuration":
             self._remove(_ACTION, number)
@@ -129,7 +134,8 @@ class RuleWork:
             self.half = self._half_page()
         name = keyed_name(key, self.salt, password)
         asked = add_configuration(what, name, template, found.parameters)
-        return parse_added(self.link.ask(asked), f"Add{what}", "ConfigurationID")
+        secrets = [password.reveal()] if password is not None else []
+        return parse_added(self.link.ask(asked), f"Add{what}", "ConfigurationID", secrets)
 
     def _password(self, fields: Mapping[str, Value]) -> Secret | None:
         """The declared one; the site's own where an earlier state is put back, which never holds one."""

@@ -6,7 +6,7 @@ namespace and local name: devices declare about fifty prefixes, differing by fir
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lxml import etree
 
@@ -73,8 +73,9 @@ def envelope(asked: etree._Element, *, writes: bool = False) -> Asked:
     return Asked("POST", PATH, etree.tostring(root, xml_declaration=True, encoding="utf-8"), _TYPE, writes)
 
 
-def parse_reply(reply: VapixReply, expected: str) -> etree._Element:
-    """The element `expected` (a local name) in the body. Raises SoapFault, ProtocolFault."""
+def parse_reply(reply: VapixReply, expected: str, secrets: Iterable[str] = ()) -> etree._Element:
+    """The element `expected` (a local name) in the body. `secrets` were in the request: a fault may repeat them.
+    Raises SoapFault, ProtocolFault."""
     root = parse_xml(reply)
     if root.tag != etree.QName(ENVELOPE, "Envelope").text:
         raise garbled(reply, "XML that is no SOAP 1.2")
@@ -82,7 +83,7 @@ def parse_reply(reply: VapixReply, expected: str) -> etree._Element:
     if found is None:
         raise garbled(reply, "an empty SOAP body")
     if local(found) == "Fault":
-        raise _fault(reply, found)
+        raise _fault(reply, found, tuple(secrets))
     if reply.status != 200 or local(found) != expected:
         raise garbled(reply, f"HTTP {reply.status} and another element than {expected}")
     return found
@@ -118,12 +119,12 @@ def _too_deep(root: etree._Element) -> bool:
     return False
 
 
-def _fault(reply: VapixReply, fault: etree._Element) -> SoapFault:
+def _fault(reply: VapixReply, fault: etree._Element, secrets: tuple[str, ...]) -> SoapFault:
     detail = fault.find(f"{{{ENVELOPE}}}Detail/*")
-    name = local(detail) if detail is not None else ""
+    name = said(local(detail), secrets) if detail is not None else ""
     reason = fault.find(f"{{{ENVELOPE}}}Reason/{{{ENVELOPE}}}Text")
     more = "".join(map(str, detail.itertext())) if detail is not None and name == "Text" else ""
-    words = said(f"{full_text(reason)} {more}".strip(), ()) or name or "no reason"
+    words = said(f"{full_text(reason)} {more}".strip(), secrets) or name or "no reason"
     return SoapFault(
         name,
         f"the camera refused: {words}"

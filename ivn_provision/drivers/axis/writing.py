@@ -37,11 +37,11 @@ class Writing:
     @property
     def half(self) -> str:
         """What was made of the change that failed, "" for nothing."""
-        return self.rules.half
+        return self.rules.made or self.device.half
 
     def write(self, change: Change, fields: Mapping[str, Value]) -> str:
         """Makes one change; what a person should know of it, or "". Raises TargetError."""
-        self.rules.half = ""
+        self.rules.half, self.rules.page.touched, self.device.half = "", False, ""
         if change.address.kind in KINDS:
             self.device.write(change, fields)
             return ""

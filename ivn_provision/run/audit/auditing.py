@@ -85,7 +85,7 @@ def audit_fleet(
         seconds=max(0.0, (clock() - began).total_seconds()),
         fleet=about.fleet,
         selection=about.selection,
-        sites=tuple(sorted(sites, key=_badness)),
+        sites=tuple(sorted(sites, key=badness)),
         revision=about.revision,
         dirty=about.dirty,
         base=about.base,
@@ -163,7 +163,7 @@ def _kept(
     return ()
 
 
-def _badness(audit: SiteAudit) -> tuple[int, int, int, str]:
+def badness(audit: SiteAudit) -> tuple[int, int, int, str]:
     """Worst first: by state, then by what counts, then by name."""
     counted = [each for each in audit.findings if not each.excused]
     errors = sum(each.level is Level.ERROR for each in counted)

@@ -28,11 +28,13 @@ def dispatched(
 ) -> Iterator[tuple[int, T]]:
     """Results with the place of their item, each as soon as it is there. `work` and `network` raise nothing.
 
-    `network` is asked shortly before an item's turn: its answer may cost reading a file.
+    `network` is asked shortly before an item's turn: its answer may cost reading a file. Where the taker is
+    interrupted, or leaves, nothing more begins; what has begun is waited for.
     """
     waiting = _Waiting(items, network, limits.per_network)
     running: dict[Future[T], tuple[int, str]] = {}
-    with ThreadPoolExecutor(max_workers=max(1, min(limits.workers, len(items)))) as pool:
+    pool = ThreadPoolExecutor(max_workers=max(1, min(limits.workers, len(items))))
+    try:
         while True:
             while len(running) < AHEAD * limits.workers and (found := waiting.next()) is not None:
                 running[pool.submit(work, items[found[0]])] = found
@@ -43,6 +45,8 @@ def dispatched(
             for _, name, _ in ended:
                 waiting.left(name)
             yield from ((place, result) for place, _, result in ended)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 class _Waiting(Generic[Item]):

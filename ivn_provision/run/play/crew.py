@@ -15,9 +15,9 @@ from ivn_provision.run.fleet.refs import SiteRef
 from ivn_provision.run.fleet.runners import Runner
 from ivn_provision.run.guards import Guards
 from ivn_provision.run.play.applying import Applying
-from ivn_provision.run.play.auditing import result_of_audit
+from ivn_provision.run.play.auditing import as_one, result_of_audit
 from ivn_provision.run.play.going_back import GoingBack
-from ivn_provision.run.play.outcome import PlayOutcome
+from ivn_provision.run.play.outcome import PlayOutcome, Standing
 from ivn_provision.run.play.standing import Result
 from ivn_provision.run.play.task import Back, Task
 from ivn_provision.run.play.telling import payload
@@ -57,7 +57,7 @@ class SiteCrew:
     ask: Callable[[str], str]
     audit: Callable[[Sequence[SiteRef], Opener, Observer], Audit]
     audit_file: Callable[[str, Audit], None]
-    _audited: Audit | None = field(default=None, init=False)
+    _audits: list[Audit] = field(default_factory=list, init=False)
 
     def work(self, task: Task) -> None:
         """See task.Crew."""
@@ -70,8 +70,9 @@ class SiteCrew:
             self._each(task, self._work_of(task))
 
     def _audit(self, task: Task) -> None:
-        self._audited = self.audit(task.sites, self.opener(), self.observer)
-        for each in self._audited.sites:
+        audit = self.audit(task.sites, self.opener(), self.observer)
+        self._audits.append(audit)
+        for each in audit.sites:
             task.keep(result_of_audit(each))
 
     def notify(self, step: Step, at: str, outcome: PlayOutcome) -> None:
@@ -86,8 +87,10 @@ class SiteCrew:
         """See task.Crew."""
         if step.of is Of.PLAY:
             self.report_file(step.file, outcome)
-        elif self._audited is not None:
-            self.audit_file(step.file, self._audited)
+        elif self._audits:
+            over = outcome.standing is not Standing.RUNNING
+            sites = [each.name for each in outcome.sites]
+            self.audit_file(step.file, as_one(self._audits, sites) if over else self._audits[-1])
         else:
             raise StateError(
                 f"{step.file}: there is no audit to report",

@@ -19,6 +19,7 @@ from ivn_provision.run.journal_lines import stamp
 from ivn_provision.run.play.memory import Memory, moment
 from ivn_provision.run.play.outcome import Note, PlayOutcome, Standing
 from ivn_provision.run.play.reading import ReadPlaybook
+from ivn_provision.run.play.same_files import Files, check_same
 from ivn_provision.run.play.standing import Result, SiteStanding, after
 from ivn_provision.run.play.task import Back, Crew, Task
 from ivn_provision.run.play.waves import Verdict, too_many, verdict
@@ -38,7 +39,7 @@ class _TooMany(Exception):
 @dataclass(slots=True)
 class Play:
     """One play. `tell` gets a line for people as things begin, with the number of the wave from 1 (0: none);
-    `notify` the begin and the end of each wave."""
+    `notify` the begin and the end of each wave; `files` reads what the sites' files are now, where that is to be watched."""
 
     read: ReadPlaybook
     waves: tuple[tuple[SiteRef, ...], ...]
@@ -49,6 +50,7 @@ class Play:
     stopping: Callable[[], bool] = lambda: False
     approved_by: str = ""
     notify: Callable[[Event], None] = lambda _: None
+    files: Callable[[], Files] | None = None
     _sites: dict[str, SiteStanding] = field(default_factory=dict, init=False)
     _refs: dict[str, SiteRef] = field(default_factory=dict, init=False)
     _notes: list[Note] = field(default_factory=list, init=False)
@@ -109,6 +111,7 @@ class Play:
         self._gates(number, "gates", playbook.gates)
         is_last = number == len(self.waves) - 1
         if playbook.soak and not is_last and any(each.is_changed for each in self._of(number)):
+            self._as_begun()
             self._soak(f"{number}/soak", playbook.soak)
             self._gates(number, "soaked", [each for each in playbook.gates if each not in _ONCE])
 
@@ -152,6 +155,8 @@ class Play:
         left = [name for name in names if name not in known]
         if not left:
             return
+        if what is not Back.BACK:  # what is to go back does so, whatever the files say
+            self._as_begun()
         count = f"{len(left)} site{'s' if len(left) != 1 else ''}"
         word = f"gate {what}" if isinstance(what, Gate) else step.title if step else "rollback"
         self.tell(number + 1, f"{word}: {count}")
@@ -280,6 +285,11 @@ class Play:
     def _may_go_on(self) -> None:
         if self.stopping():
             raise self._interrupted()
+
+    def _as_begun(self) -> None:
+        """Raises PersonNeeded where the files of the sites are others now."""
+        if self.files is not None:
+            check_same(self.memory, self.files(), self._wave_now)
 
     def _interrupted(self) -> Interrupted:
         return Interrupted(

@@ -47,8 +47,7 @@ def axis_name_without_prefix(context: Context) -> Iterator[Finding]:
     """The tool puts `ivn-provision: ` before them on the camera, and would do so twice."""
     for _, axis in managed(context):
         names = [(each.name, each.pointer) for each in axis.action_rules or ()]
-        names += [(each.name, each.pointer) for each in axis.recipients or ()]
-        for name, pointer in names:
+        for name, pointer in (*names, *((each.name, each.pointer) for each in axis.recipients or ())):
             if name.casefold().startswith(PREFIX):
                 yield Finding(
                     f"{pointer}/name",
