@@ -10,6 +10,7 @@ from ivn_provision.errors import IvnError, UsageProblem
 from ivn_provision.model.resource import Resource
 from ivn_provision.model.targets import camera_target
 from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.side_by_side import camera_named
 from ivn_provision.run.targets import Opener
 from ivn_provision.spec.axis import Axis, AxisImage
 from ivn_provision.spec.site import Camera, Site
@@ -53,7 +54,7 @@ def _read(alone: Site, to_read: Adopted, opener: Opener, observer: Observer) -> 
     target = camera_target(to_read.camera.number)
     observer.notify(Event(alone.name, Step.READING, target))
     try:
-        with closing(opener.readers(alone)[target]) as reader:
+        with camera_named(alone.name, target), closing(opener.readers(alone)[target]) as reader:
             known = reader.probe().capabilities
             unread = {kind: known.of(kind).reason for kind in sorted(known.unread)}
             return replace(to_read, resources=reader.read().resources, unread=unread)

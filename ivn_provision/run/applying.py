@@ -19,6 +19,7 @@ from ivn_provision.plan.order import Batch, batches
 from ivn_provision.plan.plan import SitePlan, Work
 from ivn_provision.plan.values_json import is_unknown
 from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.side_by_side import camera_named
 from ivn_provision.run.site_journal import UNCERTAIN
 
 
@@ -35,7 +36,8 @@ class Log(Protocol):
 def check(plan: SitePlan, writers: Mapping[str, Writer]) -> None:
     """Raises Refused if a target does not take these changes, before anything is written anywhere."""
     for target, writer in writers.items():
-        writer.check([change for change in plan.workable if change.address.target == target])
+        with camera_named(plan.site, target):
+            writer.check([change for change in plan.workable if change.address.target == target])
 
 
 def execute(
@@ -55,7 +57,8 @@ def execute(
             log.intent(number, batch)
             observer.notify(Event(plan.site, Step.WRITING, batch.target, addresses=addresses))
             began = True
-            done += writers[batch.target].apply(work)
+            with camera_named(plan.site, batch.target):
+                done += writers[batch.target].apply(work)
             log.done(number, batch)
         except IvnError as error:
             if began:

@@ -29,7 +29,7 @@ from ivn_provision.run.events import Event, Observer
 from ivn_provision.run.events import Step as Doing
 from ivn_provision.run.onvif import ONVIF, cameras_seen
 from ivn_provision.run.planning import CAMERAS_AT_ONCE, Vouched, plan_site
-from ivn_provision.run.side_by_side import guarded, name_place, side_by_side
+from ivn_provision.run.side_by_side import camera_named, guarded, name_place, side_by_side
 from ivn_provision.run.targets import Opener
 from ivn_provision.spec.site import Site
 from ivn_provision.spec.values import Computed
@@ -189,7 +189,8 @@ class _Gathering:
 
     def _camera(self, target: str) -> CameraSeen | None:
         self.observer.notify(Event(self.site.name, Doing.READING, target))
-        return camera_seen(self.site, target, self.readers[target], self.opener.clock)
+        with camera_named(self.site.name, target):
+            return camera_seen(self.site, target, self.readers[target], self.opener.clock)
 
     def _also(self, computed: Mapping[str, str]) -> list[Step]:
         """The SMTP dialogue and the pictures, as far as what they need is known; in this order."""

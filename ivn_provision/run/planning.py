@@ -15,8 +15,9 @@ from ivn_provision.model.targets import CAMERA, family
 from ivn_provision.plan.attestations import Attestation, judged
 from ivn_provision.plan.build import Reading, build_plan
 from ivn_provision.plan.observed import with_observations
-from ivn_provision.plan.plan import SitePlan, Unverified
+from ivn_provision.plan.plan import Observation, SitePlan, Unverified
 from ivn_provision.run.events import Event, Observer, Step
+from ivn_provision.run.side_by_side import camera_named
 from ivn_provision.secret import Secret, SecretRef
 from ivn_provision.spec.site import Site
 
@@ -63,7 +64,8 @@ def read_all(site: str, readers: Mapping[str, Reader], observer: Observer) -> di
     def read(target: str) -> Reading:
         reader = readers[target]
         observer.notify(Event(site, Step.READING, target))
-        reading = Reading(reader.probe(), reader.read(), endpoint_of(reader))
+        with camera_named(site, target):
+            reading = Reading(reader.probe(), reader.read(), endpoint_of(reader))
         observer.notify(Event(site, Step.READ, target))
         return reading
 
@@ -95,7 +97,10 @@ def _observed(plan: SitePlan, readers: Iterable[Reader], attested: tuple[Attesta
     """The plan after everything was asked that can observe what reading does not show."""
     if not plan.unverified:
         return plan
-    seen = [found for reader in readers for found in reader.observe(plan.unverified)]
+    seen: list[Observation] = []
+    for reader in readers:
+        with camera_named(plan.site, reader.target):
+            seen += reader.observe(plan.unverified)
     return with_observations(plan, seen, attested)
 
 

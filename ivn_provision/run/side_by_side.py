@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from ivn_provision.errors import IvnError, TargetError
+from ivn_provision.model.targets import CAMERA, family
 from ivn_provision.run.fleet.dispatch import dispatched
 from ivn_provision.run.fleet.limits import STANDARD, FleetLimits
 
@@ -45,6 +47,17 @@ def name_place(error: IvnError, site: str) -> None:
     endpoint = error.endpoint if isinstance(error, TargetError) else ""
     before = [part for part in (site, endpoint) if part and part not in error.where]
     error.where = " ".join([*before, error.where]).strip()
+
+
+@contextmanager
+def camera_named(site: str, target: str) -> Iterator[None]:
+    """An error inside says which camera it is of: a site has many, and their addresses say little to a person."""
+    try:
+        yield
+    except IvnError as error:
+        if family(target) == CAMERA:
+            name_place(error, f"{site}/{target}")
+        raise
 
 
 def _defect(error: Exception) -> IvnError:

@@ -66,3 +66,10 @@ def test_a_wrong_password_is_tried_once_in_a_run(world: World) -> None:
     world.apply(SITE, targets=(f"{CAMERA}/io_port/*",))
     assert counters.writes > writes
     assert counters.authentication_failures == before + 1
+
+
+def test_an_account_that_nobody_declares_is_listed_by_its_name(world: World) -> None:
+    world.lab.tamper(SITE, f"{CAMERA}/user", "stranger", {"password": "theirs", "groups": "viewer"})
+    (outcome,) = world.plan(SITE)
+    assert outcome.plan is not None
+    assert [each.title for each in outcome.plan.foreign if each.address.kind == "axis_user"] == ["stranger"]

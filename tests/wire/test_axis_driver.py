@@ -122,6 +122,19 @@ def test_a_configuration_that_another_rule_uses_stays(tmp_path: Path) -> None:
         assert plan(world).changes == ()
 
 
+def test_a_mail_page_that_was_written_before_it_broke_is_said(tmp_path: Path) -> None:
+    with camera_world(tmp_path, "5.50") as world:
+        apply(world)
+        world.edit(SITE, "sender: camera-10@", "sender: other@")
+        camera = camera_of(world)
+        camera.fault("http-401-after-writes=1")
+        with pytest.raises(PartlyApplied, match="the camera's mail page was written"):
+            apply(world)
+        camera.fault("http-401-after-writes=1", on=False)
+        apply(world)
+        settled(world)
+
+
 def test_at_256_rules_the_old_one_goes_first_and_that_is_said(tmp_path: Path) -> None:
     with camera_world(tmp_path, "12.9") as world:
         camera = camera_of(world)

@@ -108,4 +108,4 @@ def account_resources(reading: Reading, make: Maker, login: str) -> Iterator[Res
     for each in reading.accounts:
         if each.name != login:
             fields: dict[str, Value] = {"role": each.role or UNSET, "ptz": each.ptz}
-            yield make("axis_user", each.name, f"user {each.name}", fields, owned=False)
+            yield make("axis_user", each.name, f"user {each.name}", fields, owned=False, title=each.name)

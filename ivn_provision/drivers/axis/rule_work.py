@@ -113,7 +113,10 @@ class RuleWork:
     def _take_back(self, configuration: str) -> None:
         """What was just made for a rule that the camera refused."""
         self._remove(_ACTION, configuration)
-        self.half = ""
+        self.half = self._half_page()
+
+    def _half_page(self) -> str:
+        return "the camera's mail page was written" if self.page.written else ""
 
     def _add_rule(self, rule: Rule) -> None:
         number = parse_added(self.link.ask(add_rule(rule)), "AddActionRule", "RuleID")
@@ -125,7 +128,10 @@ class RuleWork:
         slots = self.catalog.action_slots() if what == _ACTION else self.catalog.recipient_slots()
         found = filled(slots, fields, password)
         check_left(found.left, has_page=self.page.exists, endpoint=self.link.endpoint)
-        self.page.write(found.left)
+        try:
+            self.page.write(found.left)
+        finally:
+            self.half = self._half_page()
         name = keyed_name(key, self.salt, password)
         asked = add_configuration(what, name, template, found.parameters)
         secrets = [password.reveal()] if password is not None else []
