@@ -175,6 +175,7 @@ def compare(
     for a glob that names nothing.
     """
     from ivn_provision.cli.progress import progress
+    from ivn_provision.plan.reach import reach_of
     from ivn_provision.plan.select import select, unmatched
     from ivn_provision.run.fleet.planning import as_shown, plan_fleet
     from ivn_provision.run.fleet.runners import Threads
@@ -191,6 +192,7 @@ def compare(
 
     opened = opener(deadline, refs, listed=True)
     opened.limits = choice.limits
+    opened.asks = reach_of(targets, excludes)
     if against and against.desired:
         opened.desired = against.desired
     if stream is not None:

@@ -37,7 +37,7 @@ def command(*, choice: Choice, form: str, deadline: float) -> None:
     refs = refs_of(choice, files)
     opened = opener(deadline, refs, listed=True)
     opened.limits = choice.limits
-    opened.cameras = False  # they know of no lease
+    opened.asks = lambda _, __: False  # cameras know of no lease
     runner = Threads(limits=opened.limits, network=files.network)
     with progress(len(refs)) as observer:
         outcomes = plan_fleet(files, refs, opened, observer, runner=runner)

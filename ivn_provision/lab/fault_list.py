@@ -95,6 +95,7 @@ PORTAL = (
 ONVIF = (
     Fault("onvif-clock-skew", "its clock is five minutes ahead", 18),
     Fault("onvif-refused", "every login is refused"),
+    Fault("onvif-refused-later", "it tells everybody what it is, and refuses every login"),
     Fault("onvif-http-login", "it wants an HTTP login (Digest) beside the token in the envelope"),
     Fault("onvif-fault", "what needs a login is answered with a SOAP fault"),
     Fault("onvif-old", "it does not know GetServices"),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ivn_provision.errors import IvnError, StateError, UsageProblem
 from ivn_provision.plan.limits import check_limits
 from ivn_provision.plan.plan import SitePlan
+from ivn_provision.plan.reach import reach_of
 from ivn_provision.plan.select import unmatched
 from ivn_provision.run.events import Observer, begun, ended
 from ivn_provision.run.guards import Guards
@@ -60,6 +61,7 @@ def apply_sites(
     All sites are read before the first is written: a run's limits are judged over all of them. Raises
     StateError if the run cannot be written down, before anything is read.
     """
+    opener.asks = reach_of(guards.targets, guards.excludes)
     journal = Journal.create(
         guards.state,
         opener.run_id,

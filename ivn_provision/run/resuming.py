@@ -9,6 +9,7 @@ from enum import StrEnum
 from ivn_provision.drivers.base import Writer
 from ivn_provision.errors import PersonNeeded, StalePlan, StateError
 from ivn_provision.plan.plan import SitePlan
+from ivn_provision.plan.reach import reach_of
 from ivn_provision.run.events import Event, Observer, Step, ended
 from ivn_provision.run.guards import Guards
 from ivn_provision.run.holding import SiteHold
@@ -204,6 +205,7 @@ def resume_sites(
     way: Way | None = None,
 ) -> tuple[SiteOutcome, ...]:
     """`resume_site` of every site, side by side. What fails on one is its outcome."""
+    opener.asks = reach_of(guards.targets, guards.excludes)
 
     def resume(site: Site) -> SiteOutcome:
         outcome = guarded(

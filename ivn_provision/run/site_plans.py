@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from ivn_provision.drivers.base import Reader
 from ivn_provision.model.desired import Desired
+from ivn_provision.model.site_targets import targets_of
+from ivn_provision.model.targets import CAMERA, family
 from ivn_provision.plan.plan import SitePlan
 from ivn_provision.run.events import Observer
 from ivn_provision.run.planning import Vouched, plan_site
@@ -13,6 +16,7 @@ from ivn_provision.run.targets import Opener
 from ivn_provision.spec.site import Site
 
 Declared = Callable[[Site], Desired]
+_UNASKED = "was not asked: nothing of it is chosen"
 
 
 def read_plan(site: Site, opener: Opener, observer: Observer, declared: Declared | None = None) -> SitePlan:
@@ -34,7 +38,11 @@ def plan_with(
     """The plan of what these drivers read. `declared` is the opener's where none is given."""
     by_target = {each.target: each for each in readers}
     vouched = Vouched(opener.attestations(site.name), opener.clock())
-    return plan_site(site, by_target, opener.secret, observer, vouched, declared=declared or opener.desired)
+    plan = plan_site(site, by_target, opener.secret, observer, vouched, declared=declared or opener.desired)
+    unasked = sorted(each for each in targets_of(site) if not opener.asks(site.name, each))
+    return replace(
+        plan, notes=(*plan.notes, *(f"{each} {_UNASKED}" for each in unasked if family(each) == CAMERA))
+    )
 
 
 def close(readers: Iterable[Reader]) -> None:

@@ -47,7 +47,8 @@ class Opener:
     `secret` resolves references; `deadline_seconds` is for each operation on a target. All operations that read
     a site have `SITE_DEADLINES` times that together; those that write one have no such end. `limits` are of the
     whole run. `listed`: over how many sites the run is, if it only reads and takes what a portal says of them in
-    one listing, up to five minutes old; 0 for a request for each site. Without `cameras` no camera is read. `attestations` gives
+    one listing, up to five minutes old; 0 for a request for each site. `asks` says, by site and target, which cameras are
+    asked at all. `attestations` gives
     those of a site by its name, `clock` the time by which they are weighed. `layouts` are those of recorders;
     None for those that ship with the tool. `file_edits`: may files of a real recorder be edited? `desired` says
     what a site shall be: what its file declares, or an earlier state. `writes_before`: how often the run, if it
@@ -66,7 +67,7 @@ class Opener:
     writes_before: Mapping[str, int] = field(default_factory=dict)
     limits: FleetLimits = STANDARD
     listed: int = 0
-    cameras: bool = True
+    asks: Callable[[str, str], bool] = lambda _, __: True
     _refused: Refusals = field(default_factory=dict, init=False, repr=False)
     _shared: Portals | None = field(default=None, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
@@ -102,8 +103,9 @@ class Opener:
     ) -> Iterator[tuple[str, Camera, VapixLink]]:
         """The cameras that the site manages itself, each with its own line."""
         for camera in site.cameras or ():
-            if camera.axis is not None and self.cameras:
-                yield camera_target(camera.number), camera, self.vapix(camera.axis.connect, deadline)
+            target = camera_target(camera.number)
+            if camera.axis is not None and self.asks(site.name, target):
+                yield target, camera, self.vapix(camera.axis.connect, deadline)
 
     def vapix(self, connect: AxisConnect, deadline: Callable[[], Deadline] | None = None) -> VapixLink:
         """The line to one camera. `deadline` gives that of each request, where it is not the opener's."""

@@ -101,8 +101,9 @@ class VapixLink:
         return self.connect.tls.mode != "off"
 
     def ask(self, asked: Asked) -> VapixReply:
-        """The answer, whatever its status, except: a login that is refused (AuthenticationFailed), a redirect and
-        a missing right (Refused), a camera that is busy (ProtocolFault). Raises TargetError.
+        """The answer, whatever its status, except: a login that is refused (AuthenticationFailed), a redirect, a
+        missing right, and a change where nobody has to log in (Refused), a camera that is busy (ProtocolFault).
+        Raises TargetError.
         """
         with self._lock, self.guard() as attempt:
             deadline = self.new_deadline()
@@ -152,6 +153,8 @@ class VapixLink:
             self._signer = signer
         elif known is None:
             self._checked(reply)
+            if asked.writes:
+                raise faults.asks_nobody(self.endpoint)
             reply, _ = self._sent(asked, None, deadline)  # nobody has to log in there
         if self._signer is not None:
             attempt.proven()

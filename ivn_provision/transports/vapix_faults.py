@@ -60,7 +60,7 @@ def _tls_fault(text: str, endpoint: str) -> TlsFailed:
     return TlsFailed(
         f"{endpoint} speaks no TLS that this machine accepts",
         endpoint=endpoint,
-        next_step="is that the port of HTTPS? Firmware 5.x knows only TLS that is refused today: "
+        next_step="is that the port of HTTPS? Firmware 5.x may know only TLS that is refused today: "
         'there `tls: "off"` with its Digest login, and the port of HTTP, is the better way',
     )
 
@@ -94,6 +94,15 @@ def refused_login(account: str, endpoint: str, path: str, *, before: bool) -> Au
         f"{endpoint} refused {account} (HTTP 401)",
         endpoint=endpoint,
         next_step="check axis.connect.username and its password; it was tried once",
+    )
+
+
+def asks_nobody(endpoint: str) -> Refused:
+    """A mail account's password would go to whoever answers there."""
+    return Refused(
+        f"{endpoint} lets everybody in without a login: nothing is written to it",
+        endpoint=endpoint,
+        next_step="is it the camera? A new one wants its first account: make it on the camera's own page",
     )
 
 

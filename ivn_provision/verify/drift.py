@@ -40,9 +40,14 @@ class Part:
 
 def compared(evidence: Evidence, what: str, *parts: Part) -> Iterator[Found]:
     """Each difference; what could not be compared; or that there is none, as far as all of it was seen."""
+    why = evidence.why_missing(parts[0].kind)
+    if why:
+        yield unknown(f"not looked at: {why}")
+    if why and not evidence.is_partly_read(parts[0].kind):
+        return
     found = differences(evidence, *parts)
     found += [one for part in parts for one in _unseen(evidence, part)]
-    yield from found or [_nothing_found(evidence, what, parts)]
+    yield from found or [_nothing_found(evidence, f"{what} that answered" if why else what, parts)]
 
 
 def differences(evidence: Evidence, *parts: Part) -> list[Found]:
@@ -56,8 +61,6 @@ def is_declared(evidence: Evidence, *parts: Part) -> bool:
 
 
 def _nothing_found(evidence: Evidence, what: str, parts: tuple[Part, ...]) -> Found:
-    if why := evidence.why_missing(parts[0].kind):
-        return unknown(f"not looked at: {why}")
     if not is_declared(evidence, *parts):
         return skipped(f"the site file declares no {what}")
     vouched = _names(evidence, parts, Standing.ATTESTED)
@@ -87,7 +90,7 @@ def _differences(evidence: Evidence, part: Part) -> Iterator[Found]:
 
 def _unseen(evidence: Evidence, part: Part) -> Iterator[Found]:
     """What is declared and was not read: of a whole kind, of a field, or since what is declared is not known."""
-    if evidence.why_missing(part.kind) or not is_declared(evidence, part):
+    if not is_declared(evidence, part):
         return
     if evidence.is_unread(part.kind):
         yield unknown(f"this target shows no {KINDS[part.kind].title}", _RUNBOOK, part.kind)

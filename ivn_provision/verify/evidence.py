@@ -64,8 +64,13 @@ class Evidence:
 
     def is_unread(self, kind: str) -> bool:
         """Is it unknown whether objects of the kind are there at all?"""
-        facts = [self.facts.get(each) for each in self.targets_of(kind)]
+        targets = self.targets_of(kind)
+        facts = [self.facts.get(each) for each in targets if each not in self.missing]
         return not facts or any(each is None or kind in each.capabilities.unread for each in facts)
+
+    def is_partly_read(self, kind: str) -> bool:
+        """Were some of the targets read that have objects of a kind?"""
+        return any(each in self.facts for each in self.targets_of(kind))
 
     def targets_of(self, kind: str) -> tuple[str, ...]:
         """The targets that have objects of a kind: one, or every camera that the site manages itself."""

@@ -54,6 +54,37 @@ def test_a_lost_answer_names_the_rule_and_says_once_to_apply_again(world: World)
     assert outcome.error.next_step.count("run apply again") == 1
 
 
+def test_a_dead_camera_does_not_stop_the_rest_of_its_site(world: World) -> None:
+    """What `--target` and `--exclude` choose nothing of is not asked, by the plan, the apply and its proof; and said."""
+    camera = world.lab.camera(SITE, 10)
+    camera.fault("dead")
+    before = camera.counters.connections
+    for targets, excludes in ((("nvr/*", "portal/*"), ()), ((), ("camera-10/*",))):
+        (outcome,) = world.apply(SITE, targets=targets, excludes=excludes)
+        assert outcome.error is None, outcome.error
+        assert outcome.proof is not None
+        assert "camera-10 was not asked: nothing of it is chosen" in outcome.proof.notes
+    assert camera.counters.connections == before
+    (outcome,) = world.apply(SITE, targets=ONLY)
+    assert outcome.error is not None
+
+
+def test_checks_look_at_the_cameras_that_answer(world: World) -> None:
+    """One of two is dead: what is declared of the other is judged, and of the dead one nothing passes."""
+    path = world.folder / f"{SITE}.yml"
+    text = path.read_text("utf-8")
+    begin, end = text.index("    axis:\n"), text.index("  - number: 11")
+    others = text.index("\nhardware_events:")
+    dead = text[begin:end].replace("host: 127.", "host: 127.0.0.254\n        # 127.", 1)
+    alive = text[begin:end]
+    path.write_text(f"{text[:begin]}{dead}{text[end:others].rstrip()}\n{alive}{text[others:]}", "utf-8")
+    world.apply(SITE, targets=("camera-11/*",))
+    (checked,) = check_sites((world.site(SITE),), world.opener(), Events())
+    found = {(each.state, each.found.evidence) for each in checked.results if each.check == "camera-rules"}
+    assert {state for state, _ in found} == {State.INCONCLUSIVE, State.PASS}, found
+    assert any("camera-10" in evidence for state, evidence in found if state is State.INCONCLUSIVE)
+
+
 def test_who_holds_a_site_is_told_though_its_camera_is_dead(world: World, tmp_path: Path) -> None:
     world.lab.camera(SITE, 10).fault("dead")
     ran = ivn_here("status", SITE, "--fleet", str(world.folder), cwd=tmp_path)

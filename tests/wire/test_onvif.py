@@ -127,6 +127,7 @@ def test_the_host_that_a_device_names_is_never_spoken_to(cameras: Cameras) -> No
 
 FAULTS = {
     "onvif-refused": (AuthenticationFailed, "Sender not Authorized"),
+    "onvif-refused-later": (AuthenticationFailed, "Sender not Authorized"),
     "onvif-fault": (Refused, "The camera is busy"),
     "onvif-redirect": (ProtocolFault, "redirect"),
     "onvif-garbled": (ProtocolFault, "no XML"),
@@ -160,6 +161,13 @@ def test_a_wrong_password_is_shown_once_and_never_told(cameras: Cameras) -> None
     assert isinstance(error, AuthenticationFailed)
     assert "not-this-one" not in f"{error.summary}{error.next_step}{error.where}"
     assert dict(cameras.device.asked) == {"GetSystemDateAndTime": 1}
+
+
+def test_a_device_that_tells_everybody_what_it_is_sees_a_wrong_password_twice_only(cameras: Cameras) -> None:
+    before = cameras.device.refused
+    with cameras.fault("onvif-refused-later"):
+        assert isinstance(cameras.first(), AuthenticationFailed)
+    assert cameras.device.refused == before + 2
 
 
 def test_nobody_there(cameras: Cameras) -> None:

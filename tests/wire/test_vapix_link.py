@@ -244,6 +244,18 @@ def _saying(*answers: bytes) -> Iterator[VapixLink]:
 asked: list[bytes] = []
 
 
+def test_nothing_is_written_where_nobody_has_to_log_in() -> None:
+    """A change may hold a mail account's password: whoever answers there would have it."""
+    open_to_all = f"{HEAD}Content-Length: 2\r\n\r\nOK".encode()
+    change = Asked("POST", "/axis-cgi/param.cgi", b"action=update&A=secret", writes=True)
+    for used in _saying(open_to_all, open_to_all, open_to_all, open_to_all):
+        assert used.ask(LIST).body == b"OK"
+        with pytest.raises(Refused, match="lets everybody in without a login"):
+            used.ask(change)
+        used.close()
+    assert not [each for each in asked if b"secret" in each or each.startswith(b"POST")]
+
+
 def test_digest_behind_basic_in_one_header_and_with_qop() -> None:
     joined = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="a, b", Digest realm="x\\"y", qop="auth, auth-int", nonce="n"\r\nContent-Length: 0\r\n\r\n'
     good = f"{HEAD}Content-Length: 2\r\n\r\nOK".encode()

@@ -22,6 +22,11 @@ from ivn_provision.transports.deadline import exceeded
 
 SIDE_BY_SIDE = 8
 CAMERA_SECONDS = 30.0
+MOST_REFUSALS = 2
+"""Of a login that was never let in: some devices tell everybody what they are, so that only the second refusal tells
+a wrong password from a missing right."""
+_OPEN = "services"
+"""What ONVIF answers to everybody."""
 Outcome = OnvifSeen | IvnError
 T = TypeVar("T")
 
@@ -90,6 +95,8 @@ class _Reading:
     ahead: timedelta | None = None
     missing: dict[str, str] = field(default_factory=dict)
     other_hosts: set[str] = field(default_factory=set)
+    refusals: int = 0
+    let_in: bool = False
 
     async def seen(self) -> OnvifSeen:
         """All of it. Raises errors of ours, of httpx and of zeep."""
@@ -184,7 +191,11 @@ class _Reading:
             if not isinstance(found, (AuthenticationFailed, Refused, ProtocolFault)):
                 raise
             self.missing[what] = found.summary
+            self.refusals += isinstance(found, AuthenticationFailed)
+            if self.refusals >= MOST_REFUSALS and not self.let_in:
+                raise found from error  # no right that is missing: the device may lock the account
             return None
+        self.let_in |= what != _OPEN
         self.missing.pop(what, None)
         return answer
 

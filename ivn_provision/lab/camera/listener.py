@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ivn_provision.lab.camera.calls import LARGEST_BODY, html
 from ivn_provision.lab.camera.mishaps import Cut, Mishaps
+from ivn_provision.lab.connections import Connections
 from ivn_provision.lab.nvr.http_wire import Closed, HttpConnection, HttpRequest, HttpResponse, TooLarge
 
 _SLOW_SECONDS = 2.0
@@ -43,31 +44,15 @@ class CameraListener:
 
     def __init__(self, wire: Wire, answer: Answer, *, tls: ssl.SSLContext | None) -> None:
         self._wire, self._answer, self._tls = wire, answer, tls
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections = Connections(self._connection)
 
     async def start(self, sock: socket.socket) -> None:
         """Serve until `stop`."""
-        handshake = 10.0 if self._tls else None
-        self._server = await asyncio.start_server(
-            self._accept, sock=sock, ssl=self._tls, ssl_handshake_timeout=handshake
-        )
+        await self._connections.start(self._tls, sock=sock)
 
     async def stop(self) -> None:
         """Stop accepting and end every connection."""
-        if self._server is None:
-            return
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-        self._server = None
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(self._connection(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        await self._connections.stop()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line, wire = _Line(writer), self._wire

@@ -8,6 +8,7 @@ import socket
 import ssl
 from dataclasses import dataclass, field, replace
 
+from ivn_provision.lab.connections import Connections
 from ivn_provision.lab.nvr import sealing
 from ivn_provision.lab.nvr.counters import Counters
 from ivn_provision.lab.nvr.gate import Gate, GateRules
@@ -54,33 +55,15 @@ class Listener:
         self._service = service
         self._counters = counters
         self._weather = weather
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections = Connections(self._connection)
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
         """Listen; the port that was bound (for port 0). Raises OSError."""
-        handshake = 10.0 if tls else None
-        self._server = await asyncio.start_server(
-            self._accept, host, port, ssl=tls, backlog=256, ssl_handshake_timeout=handshake
-        )
-        bound: int = self._server.sockets[0].getsockname()[1]
-        return bound
+        return await self._connections.start(tls, host=host, port=port, backlog=256)
 
     async def stop(self) -> None:
         """Stop accepting and end every connection."""
-        if self._server is None:
-            return
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-        self._server = None
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(self._connection(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        await self._connections.stop()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._counters.connections += 1

@@ -40,7 +40,7 @@ class Settings:
 
 @dataclass(slots=True)
 class Device:
-    """One camera at `origin` (`https://127.0.0.1:8444`). `asked` counts operations that were answered."""
+    """One camera at `origin` (`https://127.0.0.1:8444`). `asked` counts operations that were answered, `refused` logins."""
 
     serial: str
     origin: str
@@ -49,6 +49,7 @@ class Device:
     settings: Settings = field(default_factory=Settings)
     faults: set[str] = field(default_factory=set)
     asked: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
 
     def fault(self, name: str, *, on: bool) -> None:
         """Switch a fault. Raises LabError for another name."""
@@ -73,9 +74,13 @@ class Device:
 
     def answer(self, request: Request) -> str:
         """What is in the body of the answer. Raises Fault."""
-        if "onvif-refused" in self.faults and request.operation not in _OPEN:
+        is_open = request.operation in _OPEN or (
+            "onvif-refused-later" in self.faults and request.operation == "GetDeviceInformation"
+        )
+        if not is_open and self.faults & {"onvif-refused", "onvif-refused-later"}:
+            self.refused += 1
             raise Fault("NotAuthorized", "Sender not Authorized")
-        if request.operation not in _OPEN:
+        if not is_open:
             self.tokens.check(request, self.now())
         if "onvif-fault" in self.faults and request.operation not in _OPEN:
             raise Fault("Action", "The camera is busy", "Receiver")
