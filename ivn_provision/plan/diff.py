@@ -54,7 +54,8 @@ def diff_target(
         else:
             _compare(resource, pair, capabilities, found)
     for extra in matching.rest:
-        _surplus(extra, desired, capabilities, found)
+        double = _DOUBLE if extra.address in matching.pairs else ""
+        _surplus(extra, desired, capabilities, found, double)
     return found
 
 
@@ -180,7 +181,9 @@ def _update(
     )
 
 
-def _surplus(live: Resource, desired: Desired, capabilities: Capabilities, found: Differences) -> None:
+def _surplus(
+    live: Resource, desired: Desired, capabilities: Capabilities, found: Differences, double: str
+) -> None:
     if not live.owned:
         found.foreign.append(Foreign(live.address, live.title, "does not follow our naming convention"))
     elif not desired.is_complete(live.address.target, live.kind):
@@ -199,11 +202,12 @@ def _surplus(live: Resource, desired: Desired, capabilities: Capabilities, found
                 digest=live.digest,
                 manual=manual,
                 title=live.title,
-                reason=capability.reason if manual else "",
+                reason=capability.reason if manual else double,
             )
         )
 
 
+_DOUBLE = "there are two of this name; the other one stays"
 _LISTED = frozenset(
     {
         "camera",

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ivn_provision.lab.camera.book import Book, Configuration, Rule
+from ivn_provision.plan.plan import Action, Change
 from ivn_provision.run.guards import OnFailure
 from ivn_provision.run.resuming import Way
 from ivn_provision.transports.vapix import Asked, VapixLink, VapixReply
@@ -55,6 +56,12 @@ def strangers(world: World) -> list[Rule | Configuration]:
         *book(world).configurations.values(),
     ]
     return [each for each in kept if not each.name.startswith(OURS)]
+
+
+def removals(world: World) -> list[Change]:
+    (outcome,) = world.plan(SITE)
+    assert outcome.plan is not None
+    return [each for each in outcome.plan.changes if each.address.kind == "action_rule" and not each.manual]
 
 
 @contextmanager
@@ -124,6 +131,9 @@ def test_what_a_cut_line_left_is_mended_by_the_next_apply(edited: World, number:
     assert outcome.error is not None
     assert rules(edited), "there is always a rule"
     edited.lab.fault(f"{SITE}/{CAMERA}", fault, on=False)
+    doubles = [each for each in removals(edited) if each.action is Action.DELETE]
+    assert len(doubles) == (number == 2), "the new rule is there, and the old one not gone yet"
+    assert all("the other one stays" in each.reason for each in doubles)
     (outcome,) = edited.apply(SITE, targets=ONLY)
     assert outcome.error is None, outcome.error
     assert strangers(edited) == before
