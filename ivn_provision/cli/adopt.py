@@ -16,7 +16,7 @@ from ivn_provision.secret import SecretRef
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ivn_provision.report.axis_yaml import Section
+    from ivn_provision.report.adopt.section import Section
     from ivn_provision.run.adopting import Adopted
 
     Read = Sequence[tuple[Adopted, Section]]
@@ -72,7 +72,7 @@ def _by_number(read: Read) -> Mapping[int, Section]:
 
 def _section(each: Adopted, site: str, profile: str, *, write: bool) -> Section:
     """To be read the whole section; to be written what goes with the parts that are declared."""
-    from ivn_provision.report.axis_yaml import section_of
+    from ivn_provision.report.adopt.section import section_of
 
     name = f"{site}_CAMERA_{each.camera.number}_MAIL".upper().replace("-", "_")
     return section_of(
@@ -93,15 +93,15 @@ def _tell(read: Read) -> None:
 
 
 def _shown(each: Adopted, section: Section) -> str:
+    from ivn_provision.report.adopt.yaml_text import yaml_text
     from ivn_provision.report.paint import safe
-    from ivn_provision.report.yaml_out import yaml_text
 
     head = f"# camera {each.camera.number}, {safe(each.camera.label)}: below `axis:`, beside `connect`"
     return f"{head}\n{yaml_text(section.data) if section.data else '# nothing that a site file can say'}"
 
 
 def _write(folder: Path, site: str, read: Read) -> Mapping[int, tuple[str, ...]]:
-    from ivn_provision.report.yaml_out import yaml_text
+    from ivn_provision.report.adopt.yaml_text import yaml_text
     from ivn_provision.run.adopt_file import put_in
 
     sections = {number: section.data for number, section in _by_number(read).items()}
@@ -109,7 +109,7 @@ def _write(folder: Path, site: str, read: Read) -> Mapping[int, tuple[str, ...]]
 
 
 def _written(read: Read, written: Mapping[int, tuple[str, ...]]) -> Sequence[tuple[int, str]]:
-    from ivn_provision.report.axis_yaml import PARTS
+    from ivn_provision.report.adopt.section import PARTS
 
     lines = []
     for each, _ in read:

@@ -15,8 +15,8 @@ from ivn_provision.model.live import Ability, Capabilities, Capability, Facts, L
 from ivn_provision.model.resource import UNSET, Address, Resource, Value
 from ivn_provision.plan.build import Reading, build_plan
 from ivn_provision.plan.plan import Action, Change
-from ivn_provision.report.axis_yaml import section_of
-from ivn_provision.report.yaml_out import yaml_text
+from ivn_provision.report.adopt.section import section_of
+from ivn_provision.report.adopt.yaml_text import yaml_text
 from ivn_provision.run.adopt_file import put_in
 from ivn_provision.secret import SecretRef
 from ivn_provision.spec.fleet import find_site

@@ -10,8 +10,8 @@ import pytest
 
 from ivn_provision.errors import SpecError, UsageProblem
 from ivn_provision.model.resource import UNSET, Address, Resource, Value
-from ivn_provision.report.axis_yaml import Section, section_of
-from ivn_provision.report.yaml_out import yaml_text
+from ivn_provision.report.adopt.section import Section, section_of
+from ivn_provision.report.adopt.yaml_text import yaml_text
 from ivn_provision.run.adopt_file import put_in
 from ivn_provision.secret import Fingerprint, SecretRef
 from ivn_provision.spec.axis import Axis

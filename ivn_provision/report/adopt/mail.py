@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from ivn_provision.model.resource import Resource, Unset
-from ivn_provision.report.axis_server import Server
+from ivn_provision.report.adopt.server import Server
 from ivn_provision.secret import Fingerprint, SecretRef
 from ivn_provision.spec.axis import Axis
 from ivn_provision.spec.axis_fit import misfit, most

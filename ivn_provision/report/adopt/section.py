@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ivn_provision.model.resource import Resource
-from ivn_provision.report.axis_mail_yaml import Mails
+from ivn_provision.report.adopt.mail import Mails
 from ivn_provision.secret import SecretRef
 from ivn_provision.spec.axis import Axis
 from ivn_provision.spec.axis_fit import misfit
