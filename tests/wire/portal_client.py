@@ -19,6 +19,7 @@ DEVICE = {
 PIN = {"camera": 10, "event_type": "perimeter"}
 HARBOR = "/sites/harbor-marina"
 NVR = HARBOR + "/devices/nvr"
+URN = "urn:ivn-provision:problem:"
 
 
 def secret(lab: Lab, name: str) -> str:
@@ -51,6 +52,16 @@ def authorised(lab: Lab, scope: str = "") -> httpx.Client:
     client = anonymous(lab)
     client.headers["Authorization"] = f"Bearer {bearer}"
     return client
+
+
+def problem(answer: httpx.Response, status: int, kind: str) -> dict[str, object]:
+    """The body of a refusal, which has that status and is of that kind."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), (
+        answer.text
+    )
+    body: dict[str, object] = answer.json()
+    assert (body["type"], body["status"]) == (URN + kind, status)
+    return body
 
 
 def open_window(client: httpx.Client, *, key: str = "window", **more: str) -> httpx.Response:

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from ivn_provision.cli.lab import command as lab_command
 from ivn_provision.lab.lab import Lab
 from ivn_provision.lab.sites import generated_sites
-from tests.support.world import own_addresses
+from tests.support.world import Hands, own_addresses
 from tests.wire.portal_client import (
     DEVICE,
     HARBOR,
@@ -31,9 +31,9 @@ from tests.wire.portal_client import (
     authorised,
     create_harbor,
     open_window,
+    problem,
     secret,
 )
-from tests.wire.test_lab_portal import Hands, problem
 
 FIRE = NVR + "/alarm-inputs/soft/2:fire"
 SESSIONS = HARBOR + "/test-sessions"
@@ -43,18 +43,6 @@ BODY = "Trigger Event : {trigger}\nCamera is : {camera}\nTime: {time}\n"
 @pytest.fixture
 def clock() -> Hands:
     return Hands()
-
-
-@pytest.fixture
-def lab(tmp_path: Path, clock: Hands) -> Iterator[Lab]:
-    with Lab(tmp_path / "lab", free_ports=True, recorders=False, clock=clock) as lab:
-        yield lab
-
-
-@pytest.fixture
-def client(lab: Lab) -> Iterator[httpx.Client]:
-    with authorised(lab) as client:
-        yield client
 
 
 def send(
