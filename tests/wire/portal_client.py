@@ -73,10 +73,14 @@ def problem(answer: httpx.Response, status: int, kind: str) -> dict[str, object]
     return body
 
 
+def in_half_an_hour() -> datetime:
+    """When a window of a test ends."""
+    return datetime.now(UTC) + timedelta(minutes=30)
+
+
 def open_window(client: httpx.Client, *, key: str = "window", **more: str) -> httpx.Response:
     """Open a test session of harbor-marina, for half an hour."""
-    until = (datetime.now(UTC) + timedelta(minutes=30)).isoformat()
-    body = {"run": "r-1", "until": until, "reason": "acceptance"} | more
+    body = {"run": "r-1", "until": in_half_an_hour().isoformat(), "reason": "acceptance"} | more
     return client.post(HARBOR + "/test-sessions", json=body, headers={"Idempotency-Key": key})
 
 
