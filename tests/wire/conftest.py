@@ -10,6 +10,7 @@ import pytest
 
 from ivn_provision.lab.clock import Clock, system_clock
 from ivn_provision.lab.lab import Lab
+from tests.support.benches import Bench, running
 from tests.support.crash import Crashes, crashing
 from tests.support.world import started
 from tests.wire.portal_client import authorised
@@ -40,3 +41,10 @@ def client(lab: Lab) -> Iterator[httpx.Client]:
     """A client of that lab's portal, with a token of every scope."""
     with authorised(lab) as client:
         yield client
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A lab with one fresh site by a clock that a test moves, and as many tools as it wants."""
+    with running(tmp_path) as found:
+        yield found
